@@ -1,0 +1,38 @@
+/* base/buf.h - a growable byte buffer, NUL-terminated behind its last byte.
+ *
+ * Plain data: zero-initialise it, read .data and .len freely, change it through these functions
+ * only. Growth aborts when memory is out (base/mem.h). One thread at a time.
+ */
+#ifndef JOBD_BASE_BUF_H
+#define JOBD_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "base/clean.h"
+
+struct buf {
+    char *data; /* NULL while nothing was ever added; else data[len] == 0 */
+    size_t len;
+    size_t capacity;
+};
+
+/* Room for `more` further bytes behind len; returns where they go. Then set with buf_commit().
+ */
+char *buf_reserve(struct buf *b, size_t more);
+/* Count `more` bytes, written into the room of the last buf_reserve(), as content. */
+void buf_commit(struct buf *b, size_t more);
+void buf_add(struct buf *b, const void *block, size_t len);
+void buf_add_str(struct buf *b, const char *text);
+void buf_add_char(struct buf *b, char c);
+__attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *format, ...);
+/* Drop the first n bytes (n <= len). */
+void buf_consume(struct buf *b, size_t n);
+/* Forget the content, keep the room. */
+void buf_clear(struct buf *b);
+/* The content as a heap string that the caller frees ("" when empty); b is empty afterwards. */
+char *buf_steal(struct buf *b);
+void buf_fini(struct buf *b);
+DEFINE_AUTO_FINI(buf, struct buf)
+
+#endif
