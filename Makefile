@@ -64,6 +64,7 @@ LDHARDEN := -Wl,-z,relro,-z,now
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+AR ?= ar
 ifeq ($(VARIANT),release)
 MODE := -O2 -g $(HARDEN)
 LDMODE := $(LDHARDEN)
@@ -115,10 +116,8 @@ $(B)/jobd: $(MAIN_OBJ) $(LIB)
 $(LIB): $(LIB_OBJ)
 	$(SAY) AR $@
 	$(Q)rm -f $@
-	$(Q)ar rcsD $@ $(LIB_OBJ)
+	$(Q)$(AR) rcsD $@ $(LIB_OBJ)
 
-# -Wl,--whole-archive is not needed: a test names what it uses.
-$(B)/tests/% $(B)/bench/%: LIBS = $(PKG_LIBS) $(TEST_LIBS)
 $(TESTS): $(B)/%: $(O)/%.o $(SUPPORT_OBJ) $(LIB)
 	$(SAY) LD $@
 	@mkdir -p $(@D)
@@ -145,7 +144,7 @@ $(O)/handlers/%.o $(O)/server/%.o $(O)/server/http/%.o: $(wildcard openapi/opena
 
 # Changes when the compiler or its flags change, and then everything is compiled again.
 $(B)/flags: FORCE
-	@mkdir -p $(@D)
+	$(shell mkdir -p $(@D))
 	@$(PKG_CONFIG) --print-errors --exists $(PACKAGES) || { \
 	    echo 'Missing libraries. On Debian: apt-get install $$(script/packages build)' >&2; exit 1; }
 	$(file >$@.new,$(COMPILE) $(TEST_CFLAGS))
@@ -157,21 +156,125 @@ FORCE:
 
 # ---- tests --------------------------------------------------------------------------------
 
-.PHONY: test test-build test-release
-test-build: $(TESTS) $(PROGRAM) ## build the test programs of one VARIANT
+# What the sanitizer passes run: memory errors may be anywhere; races only where there are
+# threads, which is what the API tests drive, and in the parts that are told here.
+ASAN_TESTS := $(TEST_SRC:%.c=build/asan/%)
+TSAN_UNITS :=
+TSAN_TESTS := $(TSAN_UNITS:%=build/tsan/tests/unit/%) \
+              $(patsubst %.c,build/tsan/%,$(filter tests/api/%,$(TEST_SRC)))
 
-test-release: test-build ## run the tests of one VARIANT, without the sanitizer passes
+.PHONY: test test-release test-build check-packages
+test: test-build ## build and run every test, then again under ASan+UBSan and TSan
+	@$(MAKE) --no-print-directory VARIANT=asan test-build
+	@$(MAKE) --no-print-directory VARIANT=tsan test-build
+	tools/run-tests $(filter-out $(lastword $(TESTS)),$(TESTS)) $(ASAN_TESTS) $(TSAN_TESTS) \
+	    $(lastword $(TESTS))
+
+test-release: test-build ## the tests of one VARIANT only, without the sanitizer passes
 	tools/run-tests $(TESTS)
 
-test: test-build ## build and run every test, then the sanitizer passes
-	tools/run-tests $(TESTS)
+test-build: $(TESTS) all
+
+# ---- the program at work ------------------------------------------------------------------
+
+.PHONY: demo run bench
+demo: all ## start jobd, give it real work, show what happened, stop it
+	tools/demo
+
+run: all ## serve on 127.0.0.1:8080 with the demo's functions, data in ./jobd-data
+	build/jobd --config examples/demo.yaml
+
+bench: all $(BENCHES) ## measure, next to this machine's own ceilings
+	bench/run
+
+# ---- checks -------------------------------------------------------------------------------
+
+CLANG_FORMAT := $(shell command -v clang-format-14 || command -v clang-format)
+CLANG_TIDY := $(shell command -v clang-tidy-14 || command -v clang-tidy)
+CLANG := $(shell command -v clang-14 || command -v clang)
+SHELLCHECK := $(shell command -v shellcheck)
+SH_FILES := $(wildcard script/demo script/test script/install .ci/run tools/demo tools/run-tests \
+              tools/check-layers tools/check-style tools/image-check tools/fresh-check bench/run)
+
+.PHONY: check check-format check-layers check-style check-headers check-generated check-shell \
+        check-clang tidy format generate image-check fresh-check
+check: check-format check-layers check-style check-headers check-generated check-shell check-clang tidy ## every static check (what is not installed is skipped, and says so)
+
+check-format: ## is the layout what clang-format makes of it?
+ifeq ($(CLANG_FORMAT),)
+	@echo 'check-format: skipped, there is no clang-format (14)'
+else
+	$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) $(H_FILES)
+endif
+
+check-layers: ## who may include whom
+	tools/check-layers --self-test
+	tools/check-layers
+
+check-style: ## banned functions, header guards
+	tools/check-style --self-test
+	tools/check-style
+
+check-headers: $(B)/flags ## does each header compile alone?
+	@for h in $(H_FILES); do \
+	    echo "#include \"$$h\"" | \
+	        $(COMPILE) $(TEST_CFLAGS) -fsyntax-only -Wno-unused -x c - || exit 1; \
+	done
+
+check-generated: ## are the generated files what openapi.yaml says?
+	@if python3 -c 'import yaml' 2>/dev/null; then \
+	    echo python3 tools/generate.py --check; python3 tools/generate.py --check; \
+	else echo 'check-generated: skipped, there is no python3-yaml'; fi
+
+check-shell: ## shellcheck
+ifeq ($(SHELLCHECK),)
+	@echo 'check-shell: skipped, there is no shellcheck'
+else
+	$(SHELLCHECK) $(SH_FILES)
+endif
+
+check-clang: ## a build with clang 14, without a warning
+ifeq ($(CLANG),)
+	@echo 'check-clang: skipped, there is no clang (14)'
+else
+	@$(MAKE) --no-print-directory VARIANT=clang test-build
+endif
+
+tidy: ## clang-tidy
+ifeq ($(CLANG_TIDY),)
+	@echo 'tidy: skipped, there is no clang-tidy (14)'
+else
+	$(CLANG_TIDY) --quiet $(LIB_SRC) $(MAIN) -- -std=c17 $(CPPFLAGS_ALL) $(PKG_CFLAGS)
+endif
+
+format: ## lay out every C file
+	$(CLANG_FORMAT) -i $(C_FILES) $(H_FILES)
+
+generate: ## write what follows from openapi.yaml
+	python3 tools/generate.py
+
+image-check: ## build the container image, run it, use it, stop it (needs root, buildah, podman)
+	tools/image-check
+
+fresh-check: ## script/demo and script/test in a bare Debian made by debootstrap (needs root)
+	tools/fresh-check
 
 # ---- housekeeping -------------------------------------------------------------------------
 
-.PHONY: clean help
+.PHONY: install clean help
+install: all ## install to $(PREFIX), under $(DESTDIR)
+	install -D -m 755 build/jobd $(DESTDIR)$(PREFIX)/bin/jobd
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/jobd/README.md
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/jobd/LICENSE
+	install -D -m 644 CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/jobd/CHANGELOG.md
+	install -D -m 644 examples/demo.yaml $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/demo.yaml
+	install -D -m 644 examples/score.py $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/score.py
+
 clean: ## remove build/
 	rm -rf build
 
-help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r t d; do \
-	    printf '  make %-14s %s\n' "$$t" "$$d"; done
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1 /p' Makefile | while read -r target text; do \
+	    printf '  make %-16s %s\n' "$$target" "$$text"; done
+	@echo
+	@echo '  VARIANT=release|asan|tsan|clang, WERROR=, V=1, PREFIX=, DESTDIR='
