@@ -1,0 +1,35 @@
+/* domain/faults.h - every fault of a request at once, each with its place.
+ *
+ * A decoder adds what it finds and goes on; the caller asks faults->count at the end.
+ * Bounded: beyond FAULTS_MAX further ones are only counted. One thread.
+ */
+#ifndef JOBD_DOMAIN_FAULTS_H
+#define JOBD_DOMAIN_FAULTS_H
+
+#include <stddef.h>
+
+#include "base/clean.h"
+
+#define FAULTS_MAX 100
+
+struct fault {
+    char *pointer;    /* JSON pointer (RFC 6901) in URI fragment form: "#/env/PATH" */
+    const char *code; /* constant slug: "unknown-field", "wrong-type", "out-of-range", ... */
+    char *detail;     /* what is wrong and what would be right */
+};
+
+struct faults {
+    struct fault *items;
+    size_t count; /* entries in items */
+    size_t total; /* found altogether */
+};
+
+/* Add one; pointer is copied. */
+__attribute__((format(printf, 4, 5))) void faults_add(struct faults *f, const char *pointer,
+                                                      const char *code, const char *format, ...);
+/* pointer + "/" + member, the member escaped by RFC 6901 and RFC 3986; the caller frees it. */
+char *faults_pointer(const char *pointer, const char *member);
+void faults_fini(struct faults *f);
+DEFINE_AUTO_FINI(faults, struct faults)
+
+#endif

@@ -1,0 +1,15 @@
+#include "domain/job.h"
+
+#include <stdlib.h>
+
+void job_fini(struct job *job)
+{
+    free(job->function);
+    free(job->pool);
+    free(job->queue);
+    free(job->name);
+    free(job->payload);
+    free(job->reason);
+    outcome_fini(&job->outcome);
+    *job = (struct job){ 0 };
+}

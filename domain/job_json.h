@@ -1,0 +1,14 @@
+/* domain/job_json.h - a job as its clients see it (openapi: Job). Pure, any thread. */
+#ifndef JOBD_DOMAIN_JOB_JSON_H
+#define JOBD_DOMAIN_JOB_JSON_H
+
+#include <jansson.h>
+
+#include "domain/job.h"
+
+#define JOB_RESULT_INLINE_MAX_BYTES (64 * 1024)
+
+/* A new object. The payload's stdin is left out; an unset field is absent. */
+json_t *job_encode(const struct job *job);
+
+#endif
