@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""Generate what follows from openapi/openapi.yaml, and check it against base/err.def.
+
+    tools/generate.py            write openapi/openapi.json and handlers/routes.def
+    tools/generate.py --check    write nothing; exit 1 when either of them is stale
+
+Both files are committed, so that a build needs no Python. Needs python3 and python3-yaml. Exit codes: 0 all is well, 1 the inputs contradict
+each other or (--check) a file is stale, 2 wrong usage.
+"""
+import json
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+SPEC = "openapi/openapi.yaml"
+ERRORS = "base/err.def"
+SPEC_JSON = "openapi/openapi.json"
+ROUTES = "handlers/routes.def"
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+CODES = "x-jobd-codes"
+OUTSIDE = "x-jobd-codes-outside-operations"
+PROBLEM = "application/problem+json"
+
+
+class Fault(Exception):
+    """The inputs cannot be used at all."""
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+class CoreLoader(yaml.SafeLoader):
+    """YAML restricted to what JSON can say: YAML 1.1 would turn `on` into true and an unquoted
+    time stamp into an object, and would let the second of two equal keys win in silence."""
+
+    yaml_implicit_resolvers = {}
+
+
+for tag, pattern, first in (
+    ("null", r"^(?:null|~|)$", ["n", "~", ""]),
+    ("bool", r"^(?:true|false)$", ["t", "f"]),
+    ("int", r"^-?(?:0|[1-9][0-9]*)$", list("-0123456789")),
+    ("float", r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)(?:[eE][-+]?[0-9]+)?$", list("-0123456789")),
+):
+    CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), first)
+
+
+def construct_map(loader, node):
+    result = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        where = f"{SPEC}:{key_node.start_mark.line + 1}"
+        if not isinstance(key, str):
+            raise Fault(f"{where}: the key {key!r} must be quoted")
+        if key in result:
+            raise Fault(f"{where}: the key {key!r} is there twice")
+        result[key] = loader.construct_object(value_node, deep=True)
+    return result
+
+
+CoreLoader.add_constructor("tag:yaml.org,2002:map", construct_map)
+
+
+def read_spec(root):
+    try:
+        return yaml.load((root / SPEC).read_text(encoding="utf-8"), Loader=CoreLoader)
+    except yaml.YAMLError as e:
+        raise Fault(f"{SPEC}: {e}") from e
+
+
+def read_slugs(root):
+    """err.def as {slug: HTTP status}. Several symbols may share a slug, never with two statuses."""
+    text = (root / ERRORS).read_text(encoding="utf-8")
+    rows = re.findall(r'^ERR\((\w+),\s*(\d{3}),\s*"([a-z0-9-]+)"', text, re.M)
+    if not rows or len(rows) != len(re.findall(r"^ERR\(", text, re.M)):
+        raise Fault(f"{ERRORS}: a line is not ERR(SYMBOL, status, \"slug\", \"title\")")
+    slugs = {}
+    for symbol, status, slug in rows:
+        if slugs.setdefault(slug, status) != status:
+            raise Fault(f"{ERRORS}: {symbol}: {slug} has the statuses {slugs[slug]} and {status}")
+    return slugs
+
+
+# --- looking at the document -------------------------------------------------------------------
+
+
+def resolve(spec, node):
+    """Follow `$ref` (within this document) until there is none."""
+    seen = set()
+    while isinstance(node, dict) and "$ref" in node:
+        ref = node["$ref"]
+        if ref in seen or not ref.startswith("#/"):
+            raise Fault(f"{SPEC}: $ref {ref!r} does not lead to a value in this file")
+        seen.add(ref)
+        node = spec
+        for part in ref[2:].split("/"):
+            part = part.replace("~1", "/").replace("~0", "~")
+            if not isinstance(node, dict) or part not in node:
+                raise Fault(f"{SPEC}: $ref {ref!r} leads nowhere")
+            node = node[part]
+    return node
+
+
+def walk(node, spec):
+    """Resolve every reference once, so that a dangling one is reported."""
+    if isinstance(node, dict):
+        resolve(spec, node)
+        for value in node.values():
+            walk(value, spec)
+    elif isinstance(node, list):
+        for value in node:
+            walk(value, spec)
+
+
+def operations(spec):
+    """(METHOD, path, operation) in the order of the file."""
+    for path, item in spec["paths"].items():
+        for method, operation in item.items():
+            if method in METHODS:
+                yield method.upper(), path, operation
+
+
+def handler_name(operation_id):
+    return "h_" + re.sub(r"([A-Z])", lambda m: "_" + m.group(1).lower(), operation_id)
+
+
+def body_kind(spec, operation):
+    if "requestBody" not in operation:
+        return "BODY_NONE"
+    required = resolve(spec, operation["requestBody"]).get("required", False)
+    return "BODY_JSON" if required else "BODY_JSON_OPTIONAL"
+
+
+# --- checks: each returns a list of faults -----------------------------------------------------
+
+
+def check_operations(spec):
+    faults, seen = [], set()
+    for method, path, op in operations(spec):
+        name = op.get("operationId", "")
+        if not re.fullmatch(r"[a-z]+(?:[A-Z][a-z]+)*", name):
+            faults.append(f"{method} {path}: operationId {name!r} is not plain camelCase")
+        if name in seen:
+            faults.append(f"{method} {path}: operationId {name} is there twice")
+        seen.add(name)
+        body = resolve(spec, op.get("requestBody", {})).get("content", {})
+        if set(body) - {"application/json"}:
+            faults.append(f"{name}: a request body can only be application/json")
+    return faults
+
+
+def check_problems(spec, slugs):
+    """Every problem response names its codes; every code belongs there; no code is left over."""
+    faults = []
+    used = set(spec.get(OUTSIDE, []))
+    for slug in sorted(used - set(slugs)):
+        faults.append(f"{OUTSIDE}: {slug} is not in {ERRORS}")
+    for _, _, op in operations(spec):
+        for status, response in op["responses"].items():
+            response = resolve(spec, response)
+            codes = response.get(CODES, [])
+            where = f"{op['operationId']} {status}"
+            is_problem = status[0] in "45"
+            if is_problem != bool(codes):
+                faults.append(f"{where}: {'needs' if is_problem else 'must not have'} {CODES}")
+            if is_problem and list(response.get("content", {})) != [PROBLEM]:
+                faults.append(f"{where}: the content must be {PROBLEM}")
+            for slug in codes:
+                if slug not in slugs:
+                    faults.append(f"{where}: {slug} is not in {ERRORS}")
+                elif slugs[slug] != status:
+                    faults.append(f"{where}: {slug} has the status {slugs[slug]} in {ERRORS}")
+            used.update(codes)
+    for slug in sorted(set(slugs) - used):
+        faults.append(f"{ERRORS}: no response in {SPEC} lists {slug}")
+    return faults
+
+
+def check_code_enum(spec, slugs):
+    """Clients generate a type from this enum, so it must be the whole list."""
+    enum = resolve(spec, spec["components"]["schemas"]["ProblemCode"]).get("enum", [])
+    if enum != list(slugs):
+        return [f"ProblemCode: the enum must be, in the order of {ERRORS}: {', '.join(slugs)}"]
+    return []
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+ROUTES_HEAD = f"""\
+/* generated by tools/generate.py from {SPEC}; do not edit
+ *
+ * ROUTE(method, path, operationId, handler, body)
+ * body: BODY_NONE, BODY_JSON (required) or BODY_JSON_OPTIONAL.
+ */
+/* clang-format off */
+"""
+
+
+def routes_text(spec):
+    rows = [
+        (method + ",", f'"{path}",', op["operationId"] + ",",
+         handler_name(op["operationId"]) + ",", body_kind(spec, op) + ")")
+        for method, path, op in operations(spec)
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)] + [0]
+    lines = ["ROUTE(" + " ".join(c.ljust(w) for c, w in zip(row, widths)) for row in rows]
+    return ROUTES_HEAD + "\n".join(lines) + "\n/* clang-format on */\n"
+
+
+def json_text(spec):
+    return json.dumps(spec, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def generate(root):
+    """{path: text} of everything that is generated from the tree at root."""
+    spec, slugs = read_spec(root), read_slugs(root)
+    walk(spec, spec)
+    faults = check_operations(spec) + check_problems(spec, slugs) + check_code_enum(spec, slugs)
+    if faults:
+        raise Fault("\n".join(faults))
+    return {SPEC_JSON: json_text(spec), ROUTES: routes_text(spec)}
+
+
+def stale(path, text):
+    return not path.is_file() or path.read_text(encoding="utf-8") != text
+
+
+def main(argv):
+    if argv not in ([], ["--check"]):
+        print("usage: tools/generate.py [--check]", file=sys.stderr)
+        return 2
+    root = Path(__file__).resolve().parent.parent
+    try:
+        files = generate(root)
+    except (Fault, OSError) as e:
+        print(f"tools/generate.py: {e}", file=sys.stderr)
+        return 1
+    old = [name for name, text in files.items() if stale(root / name, text)]
+    for name in old:
+        if argv:
+            print(f"tools/generate.py: {name} is stale: run tools/generate.py", file=sys.stderr)
+        else:
+            (root / name).write_text(files[name], encoding="utf-8")
+            print(f"wrote {name}")
+    return 1 if argv and old else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
