@@ -1,0 +1,67 @@
+/* engine/links.h - the connections of the workers: accept, frame, deliver, send.
+ *
+ * Belongs to the engine thread. Descriptors are watched by the engine's epoll; what arrives is handed
+ * to the callbacks during links_accept(), links_event() and links_read_rest(). A link that breaks is
+ * only marked: links_reap() frees it, so pointers stay valid within one round of events.
+ */
+#ifndef JOBD_ENGINE_LINKS_H
+#define JOBD_ENGINE_LINKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clean.h"
+#include "base/err.h"
+#include "pool/proto.h"
+
+struct links;
+
+/* One worker. Read-only outside links.c. */
+struct link {
+    int64_t worker_id; /* 0 until its HELLO */
+    int pid;
+    char pool[65];
+    unsigned capacity; /* attempts that it takes at once */
+    int fd;
+    bool broken; /* closed or misbehaving: to be reaped */
+    bool writing; /* EPOLLOUT is asked for */
+    struct buf in;
+    struct buf out;
+    struct link *next;
+};
+
+struct links_events {
+    void (*on_hello)(void *ctx, struct link *link, const struct proto_hello *hello);
+    /* outcome is taken. */
+    void (*on_outcome)(void *ctx, struct link *link, struct outcome *take_outcome);
+    /* progress is borrowed. */
+    void (*on_progress)(void *ctx, struct link *link, const struct proto_progress *progress);
+    void *ctx;
+};
+
+/* listen_fd is taken. In the epoll set the listener's data.ptr is the links, a worker's its link. */
+int links_new(int epoll_fd, int take_listen_fd, const struct links_events *events,
+              struct links **ret_links, struct errinfo *e);
+struct links *links_free(struct links *ls);
+DEFINE_AUTO(links, struct links)
+
+/* Accept all that wait. */
+void links_accept(struct links *ls);
+/* A worker's descriptor is ready. */
+void links_event(struct links *ls, struct link *link, uint32_t epoll_events);
+/* Accept and read everything that is there now, from everybody: what a dead worker left behind. */
+void links_read_rest(struct links *ls);
+/* Send what has been put into link->out, now or when the socket takes it. */
+void links_flush(struct links *ls);
+/* Free the broken ones. */
+void links_reap(struct links *ls);
+
+/* The first link; go on with ->next. May include broken ones and ones without a HELLO. */
+struct link *links_first(struct links *ls);
+/* The worker's live link, or NULL. */
+struct link *links_find(struct links *ls, int64_t worker_id);
+/* Live links that said HELLO. */
+unsigned links_count(struct links *ls);
+
+#endif

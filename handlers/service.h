@@ -1,0 +1,22 @@
+/* handlers/service.h - what the handlers work on: made by server/, the same for all requests. */
+#ifndef JOBD_HANDLERS_SERVICE_H
+#define JOBD_HANDLERS_SERVICE_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "domain/function.h"
+#include "engine/engine.h"
+#include "store/store.h"
+
+/* Read-only after start, but for what the pointers lead to. Any thread. */
+struct service {
+    struct engine *engine;
+    struct store *store; /* for store_reader_get() */
+    const struct function_table *functions;
+    const char *data_dir;
+    bool allow_commands;
+    usec_t long_poll_max_us;
+};
+
+#endif

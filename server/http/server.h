@@ -1,0 +1,54 @@
+/* server/http/server.h - listening sockets, connections and the chain that every request passes:
+ * id, limits, Host and media type, route, handler, problem+json. The only user of libmicrohttpd.
+ */
+#ifndef JOBD_SERVER_HTTP_SERVER_H
+#define JOBD_SERVER_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/clean.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "server/http/http.h"
+
+enum http_body_kind { BODY_NONE, BODY_JSON, BODY_JSON_OPTIONAL };
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_METHOD_MAX_ };
+
+/* One operation: a line of handlers/routes.def. */
+struct http_route {
+    enum http_method method;
+    const char *path;         /* template: "/v1/jobs/{id}:cancel" */
+    const char *operation_id; /* "cancelJob" */
+    http_handler handler;
+    enum http_body_kind body;
+};
+
+struct http_conf {
+    const int *listen_fds; /* bound and listening; borrowed for the server's life */
+    size_t listen_count;
+    const struct http_route *routes;
+    size_t route_count;
+    const void *service;
+    size_t max_body_bytes;
+    unsigned max_connections;
+    unsigned threads;
+    usec_t idle_timeout_us; /* keep-alive: longer than a gateway's, so that it is the one to close */
+    bool loopback_only;     /* refuse a Host that is not loopback */
+    /* Whether requests that change something are refused with ERR_DRAINING. Any thread. */
+    bool (*draining)(void *ctx);
+    void *draining_ctx;
+};
+
+struct http_server;
+
+int http_server_new(const struct http_conf *conf, struct http_server **ret_server,
+                    struct errinfo *e);
+/* No new connections; answers say `Connection: close`. */
+void http_server_quiesce(struct http_server *s);
+/* All suspended requests must have been resumed. Waits for answers on their way, closes. NULL is fine. */
+struct http_server *http_server_free(struct http_server *s);
+DEFINE_AUTO(http_server, struct http_server)
+
+#endif

@@ -1,0 +1,65 @@
+/* store/backend.h - what a backend gives to store/store.c: one function for each of store/store.h.
+ *
+ * A backend embeds `struct store` (and `struct store_reader`) as the first member of its own and
+ * fills in the table; the functions have the contracts of their namesakes in store/store.h.
+ */
+#ifndef JOBD_STORE_BACKEND_H
+#define JOBD_STORE_BACKEND_H
+
+#include "store/store.h"
+
+struct store_backend {
+    const char *name;
+    int (*open)(const struct store_conf *conf, struct store **ret_store, struct errinfo *e);
+    void (*close)(struct store *st);
+    int (*schema_version)(const struct store *st);
+    int (*begin)(struct store *st, struct errinfo *e);
+    int (*commit)(struct store *st, struct errinfo *e);
+    void (*rollback)(struct store *st);
+    int (*job_insert)(struct store *st, struct job *job, struct errinfo *e);
+    int (*job_get)(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);
+    int (*job_claim)(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
+                     usec_t now_us, struct job *ret_job, struct errinfo *e);
+    int (*jobs_due)(struct store *st, usec_t now_us, struct uuid7 *ids, size_t max,
+                    struct errinfo *e);
+    int (*next_due)(struct store *st, usec_t *ret_at_us, struct errinfo *e);
+    int (*job_cancel_waiting)(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
+                              struct errinfo *e);
+    int (*job_cancel_running)(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
+                              struct errinfo *e);
+    int (*job_finish)(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
+                      struct errinfo *e);
+    int (*job_release)(struct store *st, struct uuid7 id, int attempt, const char *reason,
+                       usec_t now_us, struct errinfo *e);
+    int (*jobs_repool)(struct store *st, const char *function, const char *pool, struct errinfo *e);
+    int (*jobs_owned)(struct store *st, struct store_owned **ret_items, struct errinfo *e);
+    int (*count_waiting)(struct store *st, int64_t *ret_count, struct errinfo *e);
+    int (*last_key)(struct store *st, int64_t *ret_key, struct errinfo *e);
+    int (*output_is_spilled)(struct store *st, struct uuid7 id, int attempt, enum stream stream,
+                             bool *ret_spilled, struct errinfo *e);
+    int (*reader_get)(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
+    void (*reader_put)(struct store *st, struct store_reader *rd);
+    int (*read_job)(struct store_reader *rd, struct uuid7 id, size_t result_max_bytes,
+                    struct job *ret_job, struct errinfo *e);
+    int (*read_version)(struct store_reader *rd, struct uuid7 id, int64_t *ret_version,
+                        enum job_state *ret_state, struct errinfo *e);
+    int (*read_jobs)(struct store_reader *rd, const struct store_filter *filter,
+                     struct store_page *ret_page, struct errinfo *e);
+    int (*read_result)(struct store_reader *rd, struct uuid7 id, enum result_kind *ret_kind,
+                       char **ret_bytes, size_t *ret_len, struct errinfo *e);
+    int (*read_capture)(struct store_reader *rd, struct uuid7 id, int attempt, enum stream stream,
+                        struct capture *ret_capture, struct errinfo *e);
+    int (*read_ping)(struct store_reader *rd, struct errinfo *e);
+};
+
+struct store {
+    const struct store_backend *backend;
+};
+
+struct store_reader {
+    const struct store_backend *backend;
+};
+
+extern const struct store_backend store_sqlite;
+
+#endif
