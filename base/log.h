@@ -34,10 +34,12 @@ struct log_field {
 };
 
 /* clang-format off */
-#define LSTR(n, v) ((struct log_field){ .name = (n), .kind = LOG_KIND_STR, .value.str = (v) })
-#define LI64(n, v) ((struct log_field){ .name = (n), .kind = LOG_KIND_I64, .value.i64 = (int64_t)(v) })
-#define LBOOL(n, v) ((struct log_field){ .name = (n), .kind = LOG_KIND_BOOL, .value.i64 = (v) ? 1 : 0 })
-#define LF64(n, v) ((struct log_field){ .name = (n), .kind = LOG_KIND_F64, .value.f64 = (v) })
+#define LOG_FIELD_(n, k, member, v) \
+    ((struct log_field){ .name = (n), .kind = LOG_KIND_##k, .value.member = (v) })
+#define LSTR(n, v) LOG_FIELD_(n, STR, str, v)
+#define LI64(n, v) LOG_FIELD_(n, I64, i64, (int64_t)(v))
+#define LBOOL(n, v) LOG_FIELD_(n, BOOL, i64, (v) ? 1 : 0)
+#define LF64(n, v) LOG_FIELD_(n, F64, f64, v)
 /* The event travels inside "...", so that a line without fields is valid C17 too. */
 #define LOG_END_ { .name = NULL }
 #define LOG_EVENT_(event, ...) (event)
