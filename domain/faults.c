@@ -29,7 +29,8 @@ static size_t utf8_floor(const char *text, size_t len)
     return len;
 }
 
-void faults_add(struct faults *f, const char *pointer, const char *code, const char *format, ...)
+void faults_add(struct faults *f, const char *pointer, const char *code, const char *format,
+                ...)
 {
     char detail[DETAIL_SIZE];
     size_t len;

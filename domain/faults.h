@@ -25,8 +25,8 @@ struct faults {
 };
 
 /* Add one; pointer is copied. */
-__attribute__((format(printf, 4, 5))) void faults_add(struct faults *f, const char *pointer,
-                                                      const char *code, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void
+faults_add(struct faults *f, const char *pointer, const char *code, const char *format, ...);
 /* pointer + "/" + member, the member escaped by RFC 6901 and RFC 3986; the caller frees it. */
 char *faults_pointer(const char *pointer, const char *member);
 void faults_fini(struct faults *f);

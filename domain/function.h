@@ -1,8 +1,8 @@
 /* domain/function.h - the functions that clients may call by name, from the configuration.
  *
- * A `command` function is one exec for each attempt; {name} in its arguments is replaced from the
- * job's args. A `program` function is a warm program that takes one job after another.
- * The table is made once at start and only read afterwards: any thread.
+ * A `command` function is one exec for each attempt; {name} in its arguments is replaced from
+ * the job's args. A `program` function is a warm program that takes one job after another. The
+ * table is made once at start and only read afterwards: any thread.
  */
 #ifndef JOBD_DOMAIN_FUNCTION_H
 #define JOBD_DOMAIN_FUNCTION_H
@@ -17,7 +17,7 @@
 #include "base/err.h"
 #include "domain/faults.h"
 
-#define FUNCTION_NAME_MAX 64
+#define FUNCTION_NAME_MAX    64
 #define FUNCTION_WORKERS_MAX 256
 
 enum function_kind { FUNCTION_COMMAND, FUNCTION_PROGRAM };
@@ -32,7 +32,7 @@ struct function {
     usec_t grace_us;
     bool result_from_stdout; /* command functions: stdout is the result */
     unsigned workers;        /* program functions: how many programs run at once */
-    unsigned max_jobs;       /* program functions: jobs until a program is replaced; 0: no limit */
+    unsigned max_jobs; /* program functions: jobs until a program is replaced; 0: no limit */
 };
 
 struct function_table {
@@ -45,18 +45,20 @@ const struct function *function_find(const struct function_table *t, const char 
 /* "" for a command function, else its name: the pool that runs its jobs. Borrowed. */
 const char *function_pool(const struct function *fn);
 
-/* Check the syntax of one configured argument: braces must pair, {name} is [A-Za-z_][A-Za-z0-9_]*,
+/* Check the syntax of one configured argument: braces must pair, {name} is
+ * [A-Za-z_][A-Za-z0-9_]*,
  * {{ and }} stand for the braces themselves. ERR_CONFIG. */
 int function_check_template(const char *text, struct errinfo *e);
 
 /* The distinct placeholder names of a function, in order of appearance, as a new JSON array. */
 json_t *function_parameters(const struct function *fn);
 
-/* Add a fault for every placeholder that args (may be NULL: not sent) does not fill with a string,
- * a number or a boolean, at "#/args...". */
+/* Add a fault for every placeholder that args (may be NULL: not sent) does not fill with a
+ * string, a number or a boolean, at "#/args...". */
 void function_check_args(const struct function *fn, const json_t *args, struct faults *f);
 
-/* Append one argument with its placeholders filled. ERR_VALIDATION when one cannot be filled. */
+/* Append one argument with its placeholders filled. ERR_VALIDATION when one cannot be filled.
+ */
 int function_expand(const char *text, const json_t *args, struct buf *out, struct errinfo *e);
 
 void function_fini(struct function *fn);

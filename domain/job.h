@@ -12,18 +12,18 @@
 #include "domain/job_state.h"
 #include "domain/outcome.h"
 
-#define JOB_NAME_MAX 128
-#define JOB_QUEUE_MAX 128
-#define JOB_PRIORITY_MIN (-1000)
-#define JOB_PRIORITY_MAX 1000
-#define JOB_ARGS_MAX 1024
-#define JOB_ENV_MAX 256
-#define JOB_LABELS_MAX 64
+#define JOB_NAME_MAX            128
+#define JOB_QUEUE_MAX           128
+#define JOB_PRIORITY_MIN        (-1000)
+#define JOB_PRIORITY_MAX        1000
+#define JOB_ARGS_MAX            1024
+#define JOB_ENV_MAX             256
+#define JOB_LABELS_MAX          64
 #define JOB_TIMEOUT_MAX_SECONDS (31 * 86400)
-#define JOB_GRACE_MAX_SECONDS 3600
-#define JOB_GRACE_DEFAULT_US (10 * USEC_PER_SEC)
-#define JOB_DELAY_MAX_SECONDS (10 * 366 * 86400)
-#define JOB_REASON_MAX 256
+#define JOB_GRACE_MAX_SECONDS   3600
+#define JOB_GRACE_DEFAULT_US    (10 * USEC_PER_SEC)
+#define JOB_DELAY_MAX_SECONDS   (10 * 366 * 86400)
+#define JOB_REASON_MAX          256
 
 /* Times that have not happened are 0; texts that are not set are NULL. */
 struct job {
@@ -32,13 +32,13 @@ struct job {
     int64_t version;    /* 1 when created, one more with every change */
     int64_t change_seq; /* the ledger's global count of changes at the last one */
     char *function;     /* NULL for a `command` job */
-    char *pool;         /* who runs it: "" the command workers, else a program function's name */
+    char *pool; /* who runs it: "" the command workers, else a program function's name */
     char *queue;
     char *name;
-    int priority;        /* higher first */
-    usec_t timeout_us;   /* 0: none */
-    usec_t grace_us;     /* from the polite signal to the one that cannot be refused */
-    char *payload;       /* JSON object with the members command, args, stdin, env, labels as sent */
+    int priority;      /* higher first */
+    usec_t timeout_us; /* 0: none */
+    usec_t grace_us;   /* from the polite signal to the one that cannot be refused */
+    char *payload; /* JSON object with the members command, args, stdin, env, labels as sent */
     size_t payload_len;
     usec_t created_at_us;
     usec_t scheduled_at_us; /* run_at; 0 when it could run at once */

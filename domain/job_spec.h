@@ -36,8 +36,8 @@ struct job_spec_rules {
 
 /* Decode body; on faults (f->count > 0 afterwards) *spec is half filled and only to be ended.
  * Returns 0, ERR_VALIDATION (faults were added) or ERR_COMMANDS_DISABLED. */
-int job_spec_decode(const json_t *body, const struct job_spec_rules *rules, struct job_spec *spec,
-                    struct faults *f, struct errinfo *e);
+int job_spec_decode(const json_t *body, const struct job_spec_rules *rules,
+                    struct job_spec *spec, struct faults *f, struct errinfo *e);
 
 /* Fill the job that this spec asks for, as it is inserted: scheduled or queued, version 1.
  * Takes the texts out of spec. id.hi == 0 on return: the engine gives the id. */

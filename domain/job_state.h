@@ -1,4 +1,5 @@
-/* domain/job_state.h - the states of a job and the one table that says how they follow each other.
+/* domain/job_state.h - the states of a job and the one table that says how they follow each
+ * other.
  *
  *     scheduled --due--> queued --claim--> running --succeed--> succeeded
  *         |  ^             |  ^             |  | `--fail------> failed
@@ -7,7 +8,8 @@
  *       cancel           cancel              cancel
  *         `-----------------`--> canceled <-- canceling
  *
- * Pure: no I/O, no clock, any thread. Every change of a state in the store goes through job_next().
+ * Pure: no I/O, no clock, any thread. Every change of a state in the store goes through
+ * job_next().
  */
 #ifndef JOBD_DOMAIN_JOB_STATE_H
 #define JOBD_DOMAIN_JOB_STATE_H

@@ -1,4 +1,5 @@
-/* domain/order.h - all that a worker must know to run one attempt, with nothing left to look up.
+/* domain/order.h - all that a worker must know to run one attempt, with nothing left to look
+ * up.
  *
  * Built by the engine from a claimed job and its function, sent to the worker (pool/proto.h).
  * Plain data; every pointer is owned by the struct.
@@ -30,9 +31,10 @@ struct order {
     bool result_from_stdout;
 };
 
-/* Resolve a claimed job: placeholders filled, environment built (JOBD_JOB_ID, JOBD_ATTEMPT, JOBD_FUNCTION,
- * JOBD_FD and the job's own), stdin decoded (base64) or, when it is not given, args as JSON.
- * fn is NULL for a command job. ERR_VALIDATION: the job does not fit fn any more. */
+/* Resolve a claimed job: placeholders filled, environment built (JOBD_JOB_ID, JOBD_ATTEMPT,
+ * JOBD_FUNCTION, JOBD_FD and the job's own), stdin decoded (base64) or, when it is not given,
+ * args as JSON. fn is NULL for a command job. ERR_VALIDATION: the job does not fit fn any more.
+ */
 int order_build(const struct job *job, const struct function *fn, struct order *ret_order,
                 struct errinfo *e);
 void order_fini(struct order *o);

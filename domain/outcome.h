@@ -1,7 +1,7 @@
 /* domain/outcome.h - how one attempt ended, and what it cost.
  *
- * Made by the worker, carried over the wire (pool/proto.h), written to the ledger by the engine.
- * Plain data; every pointer is owned by the struct.
+ * Made by the worker, carried over the wire (pool/proto.h), written to the ledger by the
+ * engine. Plain data; every pointer is owned by the struct.
  */
 #ifndef JOBD_DOMAIN_OUTCOME_H
 #define JOBD_DOMAIN_OUTCOME_H

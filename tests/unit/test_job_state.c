@@ -5,8 +5,8 @@
 #include "base/clean.h"
 #include "domain/job_state.h"
 
-/* The moves that docs/architecture.md allows, written down a second time on purpose: the table in
- * job_state.c must have these and no others. */
+/* The moves that docs/architecture.md allows, written down a second time on purpose: the table
+ * in job_state.c must have these and no others. */
 static const struct move {
     const char *from;
     const char *event;
