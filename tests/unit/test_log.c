@@ -324,6 +324,8 @@ static void a_field_that_does_not_fit_is_left_out_and_told(void **state)
     line = taken();
     assert_true(is_one_json_line(line));
     assert_null(strstr(line, "late"));
+    assert_non_null(strstr(line, "\"d\":\"xxx")); /* as much of it as the line takes */
+    assert_in_range(strlen(line), LOG_LINE_MAX - 2, LOG_LINE_MAX);
     assert_string_equal(line + strlen(line) - strlen(",\"truncated\":true}\n"),
                         ",\"truncated\":true}\n");
 }

@@ -73,16 +73,16 @@ static void printed_memory_fits_any_text(void **state)
 
 static void ask_for_an_overflowing_array(void)
 {
-    size_t half = SIZE_MAX / 2;
+    size_t half = SIZE_MAX / 2 + 1; /* twice that is 0 */
 
-    free(mem_array0(half, 3));
+    free(mem_array0(half, 2));
 }
 
 static void ask_for_an_overflowing_resize(void)
 {
-    size_t half = SIZE_MAX / 2;
+    size_t half = SIZE_MAX / 2 + 1; /* twice that is 0 */
 
-    free(mem_resize(NULL, half, 3));
+    free(mem_resize(NULL, half, 2));
 }
 
 static void ask_for_an_endless_copy(void)

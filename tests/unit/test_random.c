@@ -3,7 +3,6 @@
 #include "base/random.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -28,7 +27,7 @@ static int compare(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-/* By chance two of some thousand 64-bit words are equal once in 10^12 runs. */
+/* By chance two of 200,000 64-bit words are equal once in 10^9 runs. */
 static void assert_all_differ(uint64_t *words, size_t count)
 {
     qsort(words, count, sizeof *words, compare);
@@ -119,23 +118,34 @@ static void a_grandchild_shares_no_word_with_a_child(void **state)
     assert_all_differ(words, COUNT_OF(words));
 }
 
-static void *draw_in_thread(void *words)
+#define THREADS      4
+#define THREAD_WORDS 50000
+
+static pthread_barrier_t all_are_there;
+
+static void *draw_in_thread(void *arg)
 {
-    draw(words);
+    uint64_t *words = arg;
+
+    (void)pthread_barrier_wait(&all_are_there); /* says which thread is told so, no error */
+    for (size_t i = 0; i < THREAD_WORDS; i++)
+        words[i] = random_u64();
     return NULL;
 }
 
 static void threads_share_no_word(void **state)
 {
-    static uint64_t words[8 * WORDS];
-    pthread_t threads[8];
+    static uint64_t words[THREADS * THREAD_WORDS];
+    pthread_t threads[THREADS];
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(threads); i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, draw_in_thread, words + i * WORDS),
-                         0);
-    for (size_t i = 0; i < COUNT_OF(threads); i++)
+    assert_int_equal(pthread_barrier_init(&all_are_there, NULL, THREADS), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, draw_in_thread, words + i * THREAD_WORDS), 0);
+    for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(pthread_barrier_destroy(&all_are_there), 0);
     assert_all_differ(words, COUNT_OF(words));
 }
 

@@ -78,6 +78,8 @@ static void key_at_is_the_floor_of_the_ids_of_a_time(void **state)
         { 999, 0 },
         { 1000, 1 << 12 },
         { NOW_US, NOW_US / 1000 * 4096 },
+        { 0xffffffffffff * 1000, UUID7_KEY_MAX - 4095 },
+        { 0x1000000000000 * 1000, UUID7_KEY_MAX - 4095 },
         { INT64_MAX, UUID7_KEY_MAX - 4095 },
     };
 
