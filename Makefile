@@ -115,8 +115,7 @@ $(B)/jobd: $(MAIN_OBJ) $(LIB)
 
 $(LIB): $(LIB_OBJ)
 	$(SAY) AR $@
-	$(Q)rm -f $@
-	$(Q)$(AR) rcsD $@ $(LIB_OBJ)
+	$(Q)$(AR) rcsD $@.$$$$ $(LIB_OBJ) && mv $@.$$$$ $@
 
 $(TESTS): $(B)/%: $(O)/%.o $(SUPPORT_OBJ) $(LIB)
 	$(SAY) LD $@
