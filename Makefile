@@ -196,7 +196,7 @@ SH_FILES := $(wildcard script/demo script/test script/install .ci/run tools/demo
               tools/check-layers tools/check-style tools/image-check tools/fresh-check bench/run)
 
 .PHONY: check check-format check-layers check-style check-headers check-generated check-shell \
-        check-clang tidy format generate image-check fresh-check
+        check-clang tidy lint-openapi format generate image-check fresh-check
 check: check-format check-layers check-style check-headers check-generated check-shell check-clang tidy ## every static check (what is not installed is skipped, and says so)
 
 check-format: ## is the layout what clang-format makes of it?
@@ -255,6 +255,9 @@ endif
 
 format: ## lay out every C file
 	$(CLANG_FORMAT) -i $(C_FILES) $(H_FILES)
+
+lint-openapi: ## redocly and spectral over openapi.yaml (needs npm)
+	tests/conformance/lint
 
 generate: ## write what follows from openapi.yaml
 	python3 tools/generate.py
