@@ -1,11 +1,13 @@
-/* engine/engine.h - the ledger loop: the only writer of the store, and the owner of every decision.
+/* engine/engine.h - the ledger loop: the only writer of the store, and the owner of every
+ * decision.
  *
- * One thread runs engine_run(). A turn: take the queued requests, the workers' messages and the due
- * timers; apply them all in one transaction; commit; only then answer the requests and send the
- * claims. While one commit waits for the disk the next turn fills up: group commit without a timer.
+ * One thread runs engine_run(). A turn: take the queued requests, the workers' messages and the
+ * due timers; apply them all in one transaction; commit; only then answer the requests and send
+ * the claims. While one commit waits for the disk the next turn fills up: group commit without
+ * a timer.
  *
- * Requests come from any thread through engine_submit() and friends: they return at once, and the
- * request's `done` is called on the engine thread once its outcome is on disk.
+ * Requests come from any thread through engine_submit() and friends: they return at once, and
+ * the request's `done` is called on the engine thread once its outcome is on disk.
  */
 #ifndef JOBD_ENGINE_ENGINE_H
 #define JOBD_ENGINE_ENGINE_H
@@ -27,17 +29,19 @@ struct engine;
 struct engine_conf {
     const char *data_dir;
     const struct function_table *functions;
-    struct store *store;             /* borrowed; used by the engine thread alone from now on */
-    const struct front_start *start; /* borrowed for engine_new() only; its descriptors are taken */
-    int64_t max_waiting_jobs;        /* scheduled and queued together; more is ERR_QUEUE_FULL */
-    usec_t drain_timeout_us;         /* for running attempts when jobd stops */
-    /* Called once on the engine thread when recovery is done and workers are there; may be NULL. */
+    struct store *store; /* borrowed; used by the engine thread alone from now on */
+    const struct front_start
+        *start;               /* borrowed for engine_new() only; its descriptors are taken */
+    int64_t max_waiting_jobs; /* scheduled and queued together; more is ERR_QUEUE_FULL */
+    usec_t drain_timeout_us;  /* for running attempts when jobd stops */
+    /* Called once on the engine thread when recovery is done and workers are there; may be
+     * NULL. */
     void (*on_ready)(void *ctx);
     void *ctx;
 };
 
-/* Recover what an earlier front left (attempts of dead workers, moved functions, stray files), and
- * make ready to run. On success *ret_engine is the caller's. Errors: the store's. */
+/* Recover what an earlier front left (attempts of dead workers, moved functions, stray files),
+ * and make ready to run. On success *ret_engine is the caller's. Errors: the store's. */
 int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struct errinfo *e);
 struct engine *engine_free(struct engine *en);
 DEFINE_AUTO(engine, struct engine)
@@ -48,7 +52,7 @@ int engine_run(struct engine *en, struct errinfo *e);
 
 /* What /readyz says. Any thread. */
 struct engine_status {
-    bool ready;           /* recovered, connected to workers, not draining, the store takes commits */
+    bool ready; /* recovered, connected to workers, not draining, the store takes commits */
     bool draining;
     unsigned workers;     /* connected */
     unsigned busy;        /* of these, with an attempt */
@@ -60,7 +64,8 @@ void engine_status(struct engine *en, struct engine_status *ret_status);
 /* The table of those who wait for a job to change. Borrowed; any thread. */
 struct waiters *engine_waiters(struct engine *en);
 
-/* -- requests: any thread ------------------------------------------------------------------- */
+/* -- requests: any thread -------------------------------------------------------------------
+ */
 
 enum engine_op { ENGINE_SUBMIT, ENGINE_CANCEL };
 
@@ -78,7 +83,7 @@ struct engine_request {
     char *reason;     /* owned by the request's owner; NULL: "user" */
     bool in_progress; /* CANCEL out: the job is canceling; else it has ended */
 
-    int result;         /* 0 or ERR_*: JOB_NOT_FOUND, JOB_FINISHED, QUEUE_FULL, DRAINING, store's */
+    int result; /* 0 or ERR_*: JOB_NOT_FOUND, JOB_FINISHED, QUEUE_FULL, DRAINING, store's */
     struct errinfo err; /* the text for result */
 
     void (*done)(struct engine_request *rq); /* on the engine thread; must not block */

@@ -1,6 +1,7 @@
 #include "engine/links.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,7 +20,8 @@ struct links {
     struct links_events events;
 };
 
-static int watch(struct links *ls, int op, int fd, uint32_t events, void *ptr, struct errinfo *e)
+static int watch(struct links *ls, int op, int fd, uint32_t events, void *ptr,
+                 struct errinfo *e)
 {
     struct epoll_event ev = { .events = events, .data.ptr = ptr };
 
@@ -59,8 +61,8 @@ struct links *links_free(struct links *ls)
 
     if (!ls)
         return NULL;
-    LL_FOREACH_SAFE (ls->list, link, next)
-        link_free(link);
+    LL_FOREACH_SAFE(ls->list, link, next)
+    link_free(link);
     fd_fini(&ls->listen_fd);
     free(ls);
     return NULL;
@@ -71,11 +73,12 @@ static void link_break(struct link *link, const char *why)
     if (link->broken)
         return;
     link->broken = true;
-    log_info("worker.disconnected", LI64("worker_id", link->worker_id), LI64("worker_pid", link->pid),
-             LSTR("why", why));
+    log_info("worker.disconnected", LI64("worker_id", link->worker_id),
+             LI64("worker_pid", link->pid), LSTR("why", why));
 }
 
-/* -- what a worker says --------------------------------------------------------------------- */
+/* -- what a worker says ---------------------------------------------------------------------
+ */
 
 static int take_hello(struct links *ls, struct link *link, const char *body, size_t len,
                       struct errinfo *e)
@@ -124,8 +127,8 @@ static int take_progress(struct links *ls, struct link *link, const char *body, 
     return r;
 }
 
-static int take_frame(struct links *ls, struct link *link, enum proto_type type, const char *body,
-                      size_t len, struct errinfo *e)
+static int take_frame(struct links *ls, struct link *link, enum proto_type type,
+                      const char *body, size_t len, struct errinfo *e)
 {
     if (type == PROTO_HELLO)
         return take_hello(ls, link, body, len, e);
@@ -161,7 +164,9 @@ static void take_frames(struct links *ls, struct link *link)
     }
 }
 
-static void link_read(struct links *ls, struct link *link)
+/* A short read ends it, since epoll is level-triggered: unless the rest is wanted to its very
+ * end. */
+static void link_read(struct links *ls, struct link *link, bool to_the_end)
 {
     while (!link->broken) {
         char *room = buf_reserve(&link->in, READ_CHUNK_BYTES);
@@ -170,8 +175,8 @@ static void link_read(struct links *ls, struct link *link)
         if (n > 0) {
             buf_commit(&link->in, (size_t)n);
             take_frames(ls, link);
-            if ((size_t)n < READ_CHUNK_BYTES)
-                return; /* level-triggered: an end of file is told in the next round */
+            if ((size_t)n < READ_CHUNK_BYTES && !to_the_end)
+                return;
         } else if (n == 0) {
             link_break(link, "closed");
         } else if (errno != EINTR) {
@@ -182,7 +187,8 @@ static void link_read(struct links *ls, struct link *link)
     }
 }
 
-/* -- what it is told ------------------------------------------------------------------------ */
+/* -- what it is told ------------------------------------------------------------------------
+ */
 
 static void link_write(struct links *ls, struct link *link)
 {
@@ -214,9 +220,9 @@ void links_flush(struct links *ls)
 {
     struct link *link;
 
-    LL_FOREACH (ls->list, link)
-        if (link->out.len > 0 && !link->writing)
-            link_write(ls, link);
+    LL_FOREACH(ls->list, link)
+    if (link->out.len > 0 && !link->writing)
+        link_write(ls, link);
 }
 
 void links_event(struct links *ls, struct link *link, uint32_t epoll_events)
@@ -224,10 +230,11 @@ void links_event(struct links *ls, struct link *link, uint32_t epoll_events)
     if (epoll_events & EPOLLOUT)
         link_write(ls, link);
     if (epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        link_read(ls, link);
+        link_read(ls, link, false);
 }
 
-/* -- coming and going ----------------------------------------------------------------------- */
+/* -- coming and going -----------------------------------------------------------------------
+ */
 
 void links_accept(struct links *ls)
 {
@@ -253,14 +260,8 @@ void links_read_rest(struct links *ls)
     struct link *link;
 
     links_accept(ls);
-    LL_FOREACH (ls->list, link) {
-        size_t before;
-
-        do { /* link_read() stops at a short read; an end of file may be right behind it */
-            before = link->in.len;
-            link_read(ls, link);
-        } while (!link->broken && link->in.len != before);
-    }
+    LL_FOREACH(ls->list, link)
+    link_read(ls, link, true);
 }
 
 void links_reap(struct links *ls)
@@ -268,11 +269,11 @@ void links_reap(struct links *ls)
     struct link *link;
     struct link *next;
 
-    LL_FOREACH_SAFE (ls->list, link, next)
-        if (link->broken) {
-            LL_DELETE(ls->list, link);
-            link_free(link); /* closing takes it out of the epoll set */
-        }
+    LL_FOREACH_SAFE(ls->list, link, next)
+    if (link->broken) {
+        LL_DELETE(ls->list, link);
+        link_free(link); /* closing takes it out of the epoll set */
+    }
 }
 
 struct link *links_first(struct links *ls)
@@ -284,9 +285,9 @@ struct link *links_find(struct links *ls, int64_t worker_id)
 {
     struct link *link;
 
-    LL_FOREACH (ls->list, link)
-        if (!link->broken && link->worker_id == worker_id)
-            return link;
+    LL_FOREACH(ls->list, link)
+    if (!link->broken && link->worker_id == worker_id)
+        return link;
     return NULL;
 }
 
@@ -295,8 +296,8 @@ unsigned links_count(struct links *ls)
     unsigned count = 0;
     struct link *link;
 
-    LL_FOREACH (ls->list, link)
-        if (!link->broken && link->worker_id != 0)
-            count++;
+    LL_FOREACH(ls->list, link)
+    if (!link->broken && link->worker_id != 0)
+        count++;
     return count;
 }

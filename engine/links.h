@@ -1,8 +1,9 @@
 /* engine/links.h - the connections of the workers: accept, frame, deliver, send.
  *
- * Belongs to the engine thread. Descriptors are watched by the engine's epoll; what arrives is handed
- * to the callbacks during links_accept(), links_event() and links_read_rest(). A link that breaks is
- * only marked: links_reap() frees it, so pointers stay valid within one round of events.
+ * Belongs to the engine thread. Descriptors are watched by the engine's epoll; what arrives is
+ * handed to the callbacks during links_accept(), links_event() and links_read_rest(). A link
+ * that breaks is only marked: links_reap() frees it, so pointers stay valid within one round of
+ * events.
  */
 #ifndef JOBD_ENGINE_LINKS_H
 #define JOBD_ENGINE_LINKS_H
@@ -24,7 +25,7 @@ struct link {
     char pool[65];
     unsigned capacity; /* attempts that it takes at once */
     int fd;
-    bool broken; /* closed or misbehaving: to be reaped */
+    bool broken;  /* closed or misbehaving: to be reaped */
     bool writing; /* EPOLLOUT is asked for */
     struct buf in;
     struct buf out;
@@ -40,7 +41,8 @@ struct links_events {
     void *ctx;
 };
 
-/* listen_fd is taken. In the epoll set the listener's data.ptr is the links, a worker's its link. */
+/* listen_fd is taken. In the epoll set the listener's data.ptr is the links, a worker's its
+ * link. */
 int links_new(int epoll_fd, int take_listen_fd, const struct links_events *events,
               struct links **ret_links, struct errinfo *e);
 struct links *links_free(struct links *ls);
@@ -50,7 +52,8 @@ DEFINE_AUTO(links, struct links)
 void links_accept(struct links *ls);
 /* A worker's descriptor is ready. */
 void links_event(struct links *ls, struct link *link, uint32_t epoll_events);
-/* Accept and read everything that is there now, from everybody: what a dead worker left behind. */
+/* Accept and read everything that is there now, from everybody: what a dead worker left behind.
+ */
 void links_read_rest(struct links *ls);
 /* Send what has been put into link->out, now or when the socket takes it. */
 void links_flush(struct links *ls);

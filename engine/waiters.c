@@ -2,9 +2,9 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <uthash.h>
 #include <utlist.h>
 
+#include "base/hash64.h"
 #include "base/mem.h"
 
 /* Those who wait for one job. */
@@ -53,7 +53,8 @@ struct waiters *waiters_free(struct waiters *ws)
     return NULL;
 }
 
-/* -- the heap of deadlines ------------------------------------------------------------------ */
+/* -- the heap of deadlines ------------------------------------------------------------------
+ */
 
 static void heap_put(struct waiters *ws, size_t at, struct waiter *w)
 {
@@ -114,7 +115,8 @@ static void heap_remove(struct waiters *ws, struct waiter *w)
     heap_down(ws, last->heap_index);
 }
 
-/* -- in and out ----------------------------------------------------------------------------- */
+/* -- in and out -----------------------------------------------------------------------------
+ */
 
 static struct group *group_find(struct waiters *ws, int64_t key)
 {
@@ -135,13 +137,15 @@ static void take_out_locked(struct waiters *ws, struct group *g, struct waiter *
     }
 }
 
-static int add_locked(struct waiters *ws, struct waiter *w, bool *ret_earliest, struct errinfo *e)
+static int add_locked(struct waiters *ws, struct waiter *w, bool *ret_earliest,
+                      struct errinfo *e)
 {
     int64_t key = uuid7_key(w->job_id);
     struct group *g;
 
     if (ws->drained)
-        return err_set(e, ERR_DRAINING, "the server is shutting down: ask again without waiting");
+        return err_set(e, ERR_DRAINING,
+                       "the server is shutting down: ask again without waiting");
     if (ws->count >= ws->max)
         return err_set(e, ERR_LONG_POLLS,
                        "%zu requests are waiting already: ask again without waiting", ws->max);
@@ -183,7 +187,8 @@ bool waiters_remove(struct waiters *ws, struct waiter *w)
     return was_in;
 }
 
-/* -- waking --------------------------------------------------------------------------------- */
+/* -- waking ---------------------------------------------------------------------------------
+ */
 
 /* The woken may free themselves, so the next is read before each call. */
 static void wake_all(struct waiter *list)

@@ -1,9 +1,10 @@
 /* engine/waiters.h - those who wait for a job to change or to finish (long-poll).
  *
- * A waiter is registered first and then reads the job: a change committed in between wakes it, so none
- * is missed. It is woken once: by a change it waits for, by its deadline, or because jobd drains;
- * waking means that its function is called, on the engine thread, without a lock held.
- * Threads: all functions from any thread; waiters_tick() and waiters_changed() from the engine's only.
+ * A waiter is registered first and then reads the job: a change committed in between wakes it,
+ * so none is missed. It is woken once: by a change it waits for, by its deadline, or because
+ * jobd drains; waking means that its function is called, on the engine thread, without a lock
+ * held. Threads: all functions from any thread; waiters_tick() and waiters_changed() from the
+ * engine's only.
  */
 #ifndef JOBD_ENGINE_WAITERS_H
 #define JOBD_ENGINE_WAITERS_H
@@ -19,11 +20,12 @@
 
 struct waiters;
 
-/* Owned by the caller, alive and untouched until wake() or a waiters_remove() that returned true. */
+/* Owned by the caller, alive and untouched until wake() or a waiters_remove() that returned
+ * true. */
 struct waiter {
     struct uuid7 job_id;
-    bool any_change;     /* wake on every change; else only when the job's state is final */
-    usec_t deadline_us;  /* monotonic */
+    bool any_change;    /* wake on every change; else only when the job's state is final */
+    usec_t deadline_us; /* monotonic */
     void (*wake)(struct waiter *w);
     void *ctx;
 
@@ -32,14 +34,15 @@ struct waiter {
     bool registered;
 };
 
-/* on_earlier(ctx) is called (any thread, no lock held) when a new waiter's deadline is earlier than all
- * others', so that the engine can shorten its sleep. */
+/* on_earlier(ctx) is called (any thread, no lock held) when a new waiter's deadline is earlier
+ * than all others', so that the engine can shorten its sleep. */
 int waiters_new(size_t max_waiters, void (*on_earlier)(void *ctx), void *ctx,
                 struct waiters **ret_waiters, struct errinfo *e);
 struct waiters *waiters_free(struct waiters *ws);
 DEFINE_AUTO(waiters, struct waiters)
 
-/* ERR_LONG_POLLS: there are max_waiters already. ERR_DRAINING: jobd stops; nobody may wait any more. */
+/* ERR_LONG_POLLS: there are max_waiters already. ERR_DRAINING: jobd stops; nobody may wait any
+ * more. */
 int waiters_add(struct waiters *ws, struct waiter *w, struct errinfo *e);
 /* True: it is out, and wake() will not be called. False: wake() was or is being called. */
 bool waiters_remove(struct waiters *ws, struct waiter *w);

@@ -1,0 +1,73 @@
+#include "engine/owned.h"
+
+#include <assert.h>
+
+#include "base/mem.h"
+
+struct owned *owned_find(const struct owned_table *t, struct uuid7 id)
+{
+    int64_t key = uuid7_key(id);
+    struct owned *o;
+
+    HASH_FIND(hh, t->by_key, &key, sizeof key, o);
+    return o;
+}
+
+struct owned *owned_find_attempt(const struct owned_table *t, struct uuid7 id, int attempt)
+{
+    struct owned *o = owned_find(t, id);
+
+    return o && o->attempt == attempt ? o : NULL;
+}
+
+struct owned *owned_add(struct owned_table *t, struct uuid7 id, int attempt, int64_t worker_id,
+                        bool canceling)
+{
+    struct owned *o;
+
+    assert(!owned_find(t, id)); /* a job has at most one attempt in hand */
+    o = mem_new0(sizeof *o);
+    o->key = uuid7_key(id);
+    o->id = id;
+    o->attempt = attempt;
+    o->worker_id = worker_id;
+    o->canceling = canceling;
+    HASH_ADD(hh, t->by_key, key, sizeof o->key, o);
+    return o;
+}
+
+void owned_remove(struct owned_table *t, struct uuid7 id, int attempt)
+{
+    struct owned *o = owned_find_attempt(t, id, attempt);
+
+    if (!o)
+        return;
+    HASH_DEL(t->by_key, o);
+    free(o);
+}
+
+size_t owned_count(const struct owned_table *t)
+{
+    return HASH_COUNT(t->by_key);
+}
+
+size_t owned_count_of(const struct owned_table *t, int64_t worker_id)
+{
+    size_t count = 0;
+
+    for (const struct owned *o = t->by_key; o; o = o->hh.next)
+        count += o->worker_id == worker_id && !o->settled;
+    return count;
+}
+
+void owned_table_fini(struct owned_table *t)
+{
+    struct owned *o;
+    struct owned *next;
+
+    HASH_ITER(hh, t->by_key, o, next)
+    {
+        HASH_DEL(t->by_key, o);
+        free(o);
+    }
+}

@@ -1,0 +1,44 @@
+/* engine/owned.h - the attempts in hand: which worker owns which, as the ledger on disk says.
+ *
+ * The memory of what store_jobs_owned() would return, kept in step after each commit. Belongs
+ * to the engine thread.
+ */
+#ifndef JOBD_ENGINE_OWNED_H
+#define JOBD_ENGINE_OWNED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clean.h"
+#include "base/hash64.h"
+#include "base/uuid7.h"
+
+struct owned {
+    int64_t key; /* uuid7_key(id) */
+    struct uuid7 id;
+    int attempt;
+    int64_t worker_id;
+    bool canceling; /* else running */
+    bool settled;   /* its outcome has come and waits for the next transaction */
+    UT_hash_handle hh;
+};
+
+struct owned_table {
+    struct owned *by_key;
+};
+
+/* The new entry, borrowed from the table. */
+struct owned *owned_add(struct owned_table *t, struct uuid7 id, int attempt, int64_t worker_id,
+                        bool canceling);
+/* The entry of this job, whatever its attempt, or NULL. */
+struct owned *owned_find(const struct owned_table *t, struct uuid7 id);
+/* The entry of just this attempt, or NULL: the fence for whatever a worker says. */
+struct owned *owned_find_attempt(const struct owned_table *t, struct uuid7 id, int attempt);
+void owned_remove(struct owned_table *t, struct uuid7 id, int attempt);
+size_t owned_count(const struct owned_table *t);
+/* Those of one worker that are not settled: what it still has to do. */
+size_t owned_count_of(const struct owned_table *t, int64_t worker_id);
+void owned_table_fini(struct owned_table *t);
+
+#endif

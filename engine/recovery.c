@@ -1,0 +1,154 @@
+/* engine/recovery.c - what a front finds when it opens the ledger of an earlier one.
+ *
+ * The ledger says which attempts are in hand, and whose. The supervisor says which workers
+ * live. A live worker will connect and say what it holds: its attempts are left to its HELLO. A
+ * dead one's tree is known to be empty (the supervisor has swept it, or the whole jobd is new),
+ * so its attempts end with the outcome that it left in the spool, or else as lost.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "engine/state.h"
+#include "pool/paths.h"
+#include "pool/spool.h"
+
+/* Output that the lost worker had put into a file is kept, as far as it got. */
+static void find_spilled(const char *data_dir, struct outcome *o)
+{
+    for (int s = 0; s < STREAM_MAX_; s++) {
+        char path[PATHS_SIZE];
+        struct stat st;
+
+        if (stat(paths_output(data_dir, o->job_id, o->attempt, (enum stream)s, path), &st) < 0)
+            continue;
+        o->captures[s].spilled = true;
+        o->captures[s].kept_bytes = st.st_size;
+        o->captures[s].total_bytes = st.st_size;
+    }
+}
+
+void engine_settle_lost(struct engine *en, const struct owned *o, const char *why)
+{
+    struct outcome outcome = { 0 };
+    struct errinfo e = { 0 };
+    int r;
+
+    r = spool_read(en->conf.data_dir, o->id, o->attempt, &outcome, &e);
+    if (r == 0) {
+        engine_settle(en, o->worker_id, true, &outcome);
+        return;
+    }
+    if (r != ERR_NOT_FOUND)
+        log_error("outcome.unreadable", LSTR("error", e.text));
+    outcome_fini(&outcome);
+    outcome = (struct outcome){ .job_id = o->id,
+                                .attempt = o->attempt,
+                                .cause = CAUSE_WORKER_LOST,
+                                .exit_code = -1,
+                                .message = mem_str(why),
+                                .finished_at_us = clock_wall_us() };
+    find_spilled(en->conf.data_dir, &outcome);
+    engine_settle(en, o->worker_id, r != ERR_NOT_FOUND, &outcome);
+}
+
+static bool worker_lives(const struct front_start *start, int64_t worker_id)
+{
+    for (size_t i = 0; i < start->worker_count; i++)
+        if (start->workers[i].worker_id == worker_id)
+            return true;
+    return false;
+}
+
+static int recover_owned(struct engine *en, struct errinfo *e)
+{
+    AUTO(mem) struct store_owned *items = NULL;
+    int n;
+
+    n = store_jobs_owned(en->conf.store, &items, e);
+    for (int i = 0; i < n; i++) {
+        struct owned *o = owned_add(&en->owned, items[i].id, items[i].attempt,
+                                    items[i].worker_id, items[i].state == JOB_CANCELING);
+
+        if (!worker_lives(en->conf.start, o->worker_id))
+            engine_settle_lost(en, o, "the worker process died together with its supervisor");
+    }
+    return n < 0 ? n : 0;
+}
+
+/* Functions may have changed their kind since the jobs were queued. */
+static int recover_pools(struct engine *en, struct errinfo *e)
+{
+    const struct function_table *functions = en->conf.functions;
+    int r;
+
+    for (size_t i = 0; i < functions->count; i++) {
+        r = store_jobs_repool(en->conf.store, functions->items[i].name,
+                              function_pool(&functions->items[i]), e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Outcomes of attempts that are in nobody's hand: recorded by a front that died before it could
+ * remove the file. A live worker removes its own. */
+static void remove_stray_outcomes(struct engine *en)
+{
+    char path[PATHS_SIZE];
+    DIR *dir = opendir(paths_outcome_dir(en->conf.data_dir, path));
+    const struct dirent *entry;
+
+    if (!dir)
+        return;
+    while ((entry = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own stream */
+        char id_text[UUID7_TEXT_SIZE];
+        struct uuid7 id;
+        int64_t attempt;
+
+        if (strlen(entry->d_name) < UUID7_TEXT_SIZE ||
+            entry->d_name[UUID7_TEXT_SIZE - 1] != '.')
+            continue;
+        (void)text_copy(id_text, sizeof id_text, entry->d_name);
+        if (!uuid7_parse(id_text, &id) ||
+            !text_to_i64(entry->d_name + UUID7_TEXT_SIZE, 1, INT32_MAX, &attempt))
+            continue;
+        if (!owned_find_attempt(&en->owned, id, (int)attempt) &&
+            en->conf.start->worker_count == 0)
+            spool_remove(en->conf.data_dir, id, (int)attempt);
+    }
+    (void)closedir(dir);
+}
+
+int recovery_run(struct engine *en, struct errinfo *e)
+{
+    struct store *st = en->conf.store;
+    int r;
+
+    r = store_begin(st, e);
+    if (r < 0)
+        return r;
+    r = store_last_key(st, &en->ids.last_key, e);
+    if (r == 0)
+        r = store_count_waiting(st, &en->waiting_jobs, e);
+    if (r == 0)
+        r = store_next_due(st, &en->next_due_us, e);
+    if (r == 0)
+        r = recover_pools(en, e);
+    if (r == 0)
+        r = recover_owned(en, e);
+    if (r == 0)
+        r = store_commit(st, e);
+    if (r < 0) {
+        store_rollback(st);
+        return r;
+    }
+    remove_stray_outcomes(en);
+    log_info("engine.recovered", LI64("waiting", en->waiting_jobs),
+             LI64("in_hand", owned_count(&en->owned)));
+    return 0;
+}

@@ -1,0 +1,94 @@
+/* engine/state.h - the engine's inside, shared by the files of this folder and nobody else.
+ *
+ * All of it belongs to the engine thread but the inbox and the status, which have their mutex.
+ * How data flows: engine.c collects (inbox, links, control socket, timers) into this state;
+ * turn.c applies it in one transaction and publishes the effects; recovery.c fills it at start.
+ */
+#ifndef JOBD_ENGINE_STATE_H
+#define JOBD_ENGINE_STATE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/uuid7.h"
+#include "engine/engine.h"
+#include "engine/links.h"
+#include "engine/owned.h"
+
+/* What any thread asks for, in the order of asking. */
+struct inbox {
+    pthread_mutex_t mutex; /* guards the list and `asleep`; a leaf */
+    struct engine_request *first;
+    struct engine_request **last_next;
+    bool asleep; /* the engine waits in epoll and wants a write to its wake_fd */
+    bool stop;   /* engine_stop() was called */
+    bool stop_now;
+};
+
+/* An attempt that has ended, until the transaction that records it is committed. */
+struct ending {
+    struct outcome outcome;
+    int64_t worker_id;
+    bool from_spool; /* the file goes when the record is on disk */
+    struct ending *next;
+};
+
+/* Workers that run the same kind of job. */
+struct pool {
+    const char *name;   /* borrowed: "" or a function's name */
+    bool may_have_jobs; /* false: the last claim found none, and nothing was queued since */
+};
+
+struct engine {
+    struct engine_conf conf;
+    struct waiters *waiters;
+    struct links *links;
+    struct inbox inbox;
+    struct owned_table owned;
+    struct ending *endings; /* oldest first */
+    struct ending **endings_last_next;
+    struct pool *pools; /* [0] is that of the command workers */
+    size_t pool_count;
+    struct uuid7_gen ids;
+    int64_t waiting_jobs; /* scheduled and queued, on disk */
+    usec_t next_due_us;   /* wall clock; 0: nothing is scheduled */
+
+    int epoll_fd;
+    int wake_fd;    /* eventfd */
+    int control_fd; /* to the supervisor */
+
+    bool draining;
+    bool drain_forced;        /* what still ran has been told to stop */
+    usec_t drain_deadline_us; /* monotonic */
+    bool store_failing;       /* the last commit failed */
+    usec_t store_retry_us;    /* monotonic: not before */
+    char store_error[128];
+    bool was_ready; /* on_ready has been called */
+    bool lost;      /* the supervisor is gone */
+
+    pthread_mutex_t status_mutex; /* guards status; a leaf */
+    struct engine_status status;
+};
+
+/* Queue an ended attempt for the next turn, unless it is stale (then it is only acknowledged).
+ * outcome is taken. */
+void engine_settle(struct engine *en, int64_t worker_id, bool from_spool,
+                   struct outcome *take_outcome);
+
+/* The owner of this attempt is dead and its tree is empty: settle it with what it left in the
+ * spool, else as lost; why is for people. */
+void engine_settle_lost(struct engine *en, const struct owned *o, const char *why);
+
+/* The pool of that name, or NULL. */
+struct pool *engine_pool(struct engine *en, const char *name);
+
+/* turn.c: one transaction with all that has been collected; requests is the list taken from the
+ * inbox. */
+void turn_run(struct engine *en, struct engine_request *requests);
+/* Whether a turn would do something even without requests. */
+bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us);
+
+/* recovery.c: at start, before the first turn. */
+int recovery_run(struct engine *en, struct errinfo *e);
+
+#endif

@@ -1,0 +1,547 @@
+/* engine/turn.c - one turn of the ledger.
+ *
+ * Theory of operation. A turn changes the store, and nothing else, until the commit. What must
+ * happen once the change is on disk (send an order, acknowledge an outcome, answer a request,
+ * wake a waiter, move the counters) is put on a list of effects. After the commit the list is
+ * carried out; if the commit fails the list is thrown away, the requests are answered with the
+ * error, and the ended attempts stay queued for the next try. So what the engine says is never
+ * ahead of the disk.
+ */
+#include <assert.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "engine/state.h"
+#include "pool/spool.h"
+
+#define DUE_BATCH      1000
+#define STORE_RETRY_US (200 * USEC_PER_MS)
+
+enum effect_kind {
+    EFFECT_CHANGED, /* id is now in state: wake those who wait */
+    EFFECT_RUN,     /* worker_id owns (id, attempt): send it the order */
+    EFFECT_CANCEL,  /* tell worker_id to stop (id, attempt) */
+    EFFECT_SETTLED, /* (id, attempt) is in nobody's hand any more */
+};
+
+struct effect {
+    enum effect_kind kind;
+    struct uuid7 id;
+    int attempt;
+    int64_t worker_id;
+    enum job_state state;               /* CHANGED */
+    struct order *order;                /* RUN; owned */
+    enum proto_cancel_mode cancel_mode; /* CANCEL */
+    usec_t grace_us;                    /* CANCEL */
+};
+
+struct turn {
+    struct engine *en;
+    struct engine_request *requests;
+    usec_t now_us;
+    struct effect *effects;
+    size_t effect_count;
+    size_t effect_capacity;
+    int64_t waiting_delta;
+    usec_t next_due_us; /* what en->next_due_us becomes */
+    struct errinfo err; /* of the first call that failed */
+};
+
+static struct effect *add_effect(struct turn *t, enum effect_kind kind, struct uuid7 id)
+{
+    struct effect *f;
+
+    if (t->effect_count == t->effect_capacity) {
+        t->effect_capacity = t->effect_capacity ? t->effect_capacity * 2 : 64;
+        t->effects = mem_resize(t->effects, t->effect_capacity, sizeof *t->effects);
+    }
+    f = &t->effects[t->effect_count++];
+    *f = (struct effect){ .kind = kind, .id = id };
+    return f;
+}
+
+static void job_changed(struct turn *t, struct uuid7 id, enum job_state state)
+{
+    add_effect(t, EFFECT_CHANGED, id)->state = state;
+}
+
+static void attempt_settled(struct turn *t, struct uuid7 id, int attempt, int64_t worker_id)
+{
+    struct effect *f = add_effect(t, EFFECT_SETTLED, id);
+
+    f->attempt = attempt;
+    f->worker_id = worker_id;
+}
+
+static void note_due(struct turn *t, usec_t at_us)
+{
+    if (t->next_due_us == 0 || at_us < t->next_due_us)
+        t->next_due_us = at_us;
+}
+
+/* -- attempts that have ended ---------------------------------------------------------------
+ */
+
+static enum job_event event_of(const struct outcome *o)
+{
+    if (outcome_is_release(o))
+        return JOB_EV_RELEASE;
+    return o->cause == CAUSE_NONE ? JOB_EV_SUCCEED : JOB_EV_FAIL;
+}
+
+static int apply_ending(struct turn *t, const struct ending *end)
+{
+    const struct outcome *o = &end->outcome;
+    struct owned *owned = owned_find_attempt(&t->en->owned, o->job_id, o->attempt);
+    struct store *st = t->en->conf.store;
+    enum job_state from;
+    int to;
+    int r;
+
+    assert(owned && owned->settled); /* engine_settle() lets no stale one in */
+    from = owned->canceling ? JOB_CANCELING : JOB_RUNNING;
+    to = job_next(from, event_of(o));
+    assert(to >= 0);
+
+    if (to == JOB_QUEUED) {
+        r = store_job_release(st, o->job_id, o->attempt, cause_meta(o->cause)->slug, t->now_us,
+                              &t->err);
+        t->waiting_delta += 1;
+    } else {
+        r = store_job_finish(st, o, (enum job_state)to, t->now_us, &t->err);
+    }
+    if (r < 0)
+        return r;
+    attempt_settled(t, o->job_id, o->attempt, end->worker_id);
+    job_changed(t, o->job_id, (enum job_state)to);
+    return 0;
+}
+
+static int apply_endings(struct turn *t)
+{
+    int r;
+
+    for (const struct ending *end = t->en->endings; end; end = end->next) {
+        r = apply_ending(t, end);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* -- requests -------------------------------------------------------------------------------
+ */
+
+static int apply_submit(struct turn *t, struct engine_request *rq)
+{
+    struct engine *en = t->en;
+    struct job *job = &rq->job;
+    int r;
+
+    if (en->draining) {
+        rq->result =
+            err_set(&rq->err, ERR_DRAINING, "the server is shutting down: try another one");
+        return 0;
+    }
+    if (en->waiting_jobs + t->waiting_delta >= en->conf.max_waiting_jobs) {
+        rq->result = err_set(&rq->err, ERR_QUEUE_FULL,
+                             "%lld jobs are waiting, the most that max_waiting_jobs allows",
+                             (long long)en->conf.max_waiting_jobs);
+        return 0;
+    }
+    job->id = uuid7_new(&en->ids, t->now_us);
+    job->created_at_us = t->now_us;
+    job->updated_at_us = t->now_us;
+    if (job->state == JOB_QUEUED)
+        job->queued_at_us = t->now_us;
+    r = store_job_insert(en->conf.store, job, &t->err);
+    if (r < 0)
+        return r;
+    t->waiting_delta += 1;
+    if (job->state == JOB_SCHEDULED)
+        note_due(t, job->scheduled_at_us);
+    return 0;
+}
+
+/* A cancel for an attempt in hand: on disk first, then to the worker. */
+static int cancel_owned(struct turn *t, struct engine_request *rq, const struct job *job)
+{
+    struct effect *f;
+    int r;
+
+    rq->in_progress = true;
+    if (job->state == JOB_RUNNING) {
+        r = store_job_cancel_running(t->en->conf.store, job->id, rq->reason, t->now_us,
+                                     &t->err);
+        if (r < 0)
+            return r;
+        job_changed(t, job->id, JOB_CANCELING);
+    } else if (rq->mode != CANCEL_FORCE) {
+        return 0; /* it is stopping already */
+    }
+    f = add_effect(t, EFFECT_CANCEL, job->id);
+    f->attempt = job->attempt;
+    f->worker_id = job->worker_id;
+    f->cancel_mode = rq->mode == CANCEL_FORCE ? PROTO_CANCEL_FORCE : PROTO_CANCEL_GRACEFUL;
+    f->grace_us = rq->grace_us;
+    return 0;
+}
+
+static int apply_cancel(struct turn *t, struct engine_request *rq)
+{
+    AUTO_FINI(job) struct job job = { 0 };
+    int r;
+
+    r = store_job_get(t->en->conf.store, rq->id, &job, &t->err);
+    if (r == ERR_JOB_NOT_FOUND) {
+        rq->result = err_set(&rq->err, r, "there is no job with this id");
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    if (job_state_is_owned(job.state))
+        return cancel_owned(t, rq, &job);
+    if (job.state == JOB_CANCELED)
+        return 0; /* asking twice is fine */
+    if (job_state_is_final(job.state)) {
+        rq->result = err_set(&rq->err, ERR_JOB_FINISHED, "the job has already %s",
+                             job_state_name(job.state));
+        return 0;
+    }
+    r = store_job_cancel_waiting(t->en->conf.store, rq->id, rq->reason, t->now_us, &t->err);
+    if (r < 0)
+        return r;
+    t->waiting_delta -= 1;
+    job_changed(t, rq->id, JOB_CANCELED);
+    return 0;
+}
+
+static int apply_requests(struct turn *t)
+{
+    int r;
+
+    for (struct engine_request *rq = t->requests; rq; rq = rq->next) {
+        r = rq->op == ENGINE_SUBMIT ? apply_submit(t, rq) : apply_cancel(t, rq);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* -- scheduled jobs whose time has come -----------------------------------------------------
+ */
+
+static int apply_due(struct turn *t)
+{
+    AUTO(mem) struct uuid7 *ids = NULL;
+    struct store *st = t->en->conf.store;
+    int n;
+
+    if (t->next_due_us == 0 || t->next_due_us > t->now_us)
+        return 0;
+    ids = mem_array0(DUE_BATCH, sizeof *ids);
+    n = store_jobs_due(st, t->now_us, ids, DUE_BATCH, &t->err);
+    if (n < 0)
+        return n;
+    for (int i = 0; i < n; i++)
+        job_changed(t, ids[i], JOB_QUEUED);
+    /* A pool is not named by the ids: let each be asked once. */
+    for (size_t i = 0; n > 0 && i < t->en->pool_count; i++)
+        t->en->pools[i].may_have_jobs = true;
+    return store_next_due(st, &t->next_due_us, &t->err);
+}
+
+/* -- claims ---------------------------------------------------------------------------------
+ */
+
+/* A claimed job that cannot be run as it is ends here: its function has changed since the
+ * submit. */
+static int reject(struct turn *t, const struct job *job, const struct errinfo *why)
+{
+    AUTO_FINI(outcome)
+    struct outcome o = { .job_id = job->id,
+                         .attempt = job->attempt,
+                         .cause = CAUSE_REJECTED,
+                         .exit_code = -1,
+                         .started_at_us = t->now_us,
+                         .finished_at_us = t->now_us };
+    int r;
+
+    o.message = mem_str(why->text);
+    r = store_job_finish(t->en->conf.store, &o, JOB_FAILED, t->now_us, &t->err);
+    if (r < 0)
+        return r;
+    job_changed(t, job->id, JOB_FAILED);
+    return 0;
+}
+
+/* Returns 1 when an order goes out, 0 when the job was rejected. */
+static int dispatch(struct turn *t, const struct link *link, const struct job *job)
+{
+    const struct function *fn = NULL;
+    struct errinfo why = { 0 };
+    struct order *order;
+    struct effect *f;
+    int r;
+
+    if (job->function) {
+        fn = function_find(t->en->conf.functions, job->function);
+        if (!fn) {
+            (void)err_set(&why, ERR_VALIDATION, "the configuration has no function %s any more",
+                          job->function);
+            return reject(t, job, &why);
+        }
+    }
+    order = mem_new0(sizeof *order);
+    r = order_build(job, fn, order, &why);
+    if (r < 0) {
+        order_fini(order);
+        free(order);
+        return reject(t, job, &why);
+    }
+    job_changed(t, job->id, JOB_RUNNING);
+    f = add_effect(t, EFFECT_RUN, job->id);
+    f->attempt = job->attempt;
+    f->worker_id = link->worker_id;
+    f->order = order;
+    return 1;
+}
+
+/* Give one worker as many attempts as it takes. */
+static int claim_for(struct turn *t, const struct link *link, struct pool *pool, size_t room)
+{
+    int r;
+
+    while (room > 0 && pool->may_have_jobs) {
+        AUTO_FINI(job) struct job job = { 0 };
+
+        r = store_job_claim(t->en->conf.store, pool->name, link->worker_id, link->pid,
+                            t->now_us, &job, &t->err);
+        if (r == ERR_NOT_FOUND) {
+            pool->may_have_jobs = false;
+            return 0;
+        }
+        if (r < 0)
+            return r;
+        t->waiting_delta -= 1;
+        r = dispatch(t, link, &job);
+        if (r < 0)
+            return r;
+        room -= (size_t)r;
+    }
+    return 0;
+}
+
+static int apply_claims(struct turn *t)
+{
+    struct engine *en = t->en;
+    int r;
+
+    if (en->draining)
+        return 0;
+    for (struct link *link = links_first(en->links); link; link = link->next) {
+        struct pool *pool =
+            link->worker_id != 0 && !link->broken ? engine_pool(en, link->pool) : NULL;
+        size_t held;
+
+        if (!pool || !pool->may_have_jobs)
+            continue;
+        held = owned_count_of(&en->owned, link->worker_id);
+        if (held >= link->capacity)
+            continue;
+        r = claim_for(t, link, pool, link->capacity - held);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* -- after the commit -----------------------------------------------------------------------
+ */
+
+static void publish_run(struct engine *en, const struct effect *f)
+{
+    struct link *link = links_find(en->links, f->worker_id);
+
+    (void)owned_add(&en->owned, f->id, f->attempt, f->worker_id, false);
+    if (link) /* else it has just gone: its next HELLO, or its exit, settles this attempt */
+        proto_put_run(&link->out, f->order);
+}
+
+static void publish_cancel(struct engine *en, const struct effect *f)
+{
+    struct link *link = links_find(en->links, f->worker_id);
+    struct proto_cancel cancel = {
+        .job_id = f->id, .attempt = f->attempt, .mode = f->cancel_mode, .grace_us = f->grace_us
+    };
+    struct owned *owned = owned_find_attempt(&en->owned, f->id, f->attempt);
+
+    if (owned)
+        owned->canceling = true;
+    if (link)
+        proto_put_cancel(&link->out, &cancel);
+}
+
+static void publish_settled(struct engine *en, const struct effect *f)
+{
+    struct link *link = links_find(en->links, f->worker_id);
+    struct proto_attempt ack = { .job_id = f->id, .attempt = f->attempt };
+
+    owned_remove(&en->owned, f->id, f->attempt);
+    if (link)
+        proto_put_ack(&link->out, &ack);
+}
+
+static void publish_effect(struct engine *en, const struct effect *f)
+{
+    switch (f->kind) {
+    case EFFECT_CHANGED:
+        waiters_changed(en->waiters, f->id, f->state);
+        break;
+    case EFFECT_RUN:
+        publish_run(en, f);
+        break;
+    case EFFECT_CANCEL:
+        publish_cancel(en, f);
+        break;
+    case EFFECT_SETTLED:
+        publish_settled(en, f);
+        break;
+    }
+}
+
+static void drop_endings(struct engine *en)
+{
+    struct ending *end;
+
+    while ((end = en->endings)) {
+        en->endings = end->next;
+        if (end->from_spool)
+            spool_remove(en->conf.data_dir, end->outcome.job_id, end->outcome.attempt);
+        outcome_fini(&end->outcome);
+        free(end);
+    }
+    en->endings_last_next = &en->endings;
+}
+
+static void answer_requests(struct turn *t)
+{
+    struct engine_request *next;
+
+    for (struct engine_request *rq = t->requests; rq; rq = next) {
+        next = rq->next; /* done() may free rq */
+        rq->done(rq);
+    }
+}
+
+static void turn_publish(struct turn *t)
+{
+    struct engine *en = t->en;
+
+    en->waiting_jobs += t->waiting_delta;
+    en->next_due_us = t->next_due_us;
+    for (size_t i = 0; i < t->effect_count; i++)
+        publish_effect(en, &t->effects[i]);
+    drop_endings(en);
+    links_flush(en->links);
+    answer_requests(t);
+    if (en->store_failing)
+        log_info("store.recovered");
+    en->store_failing = false;
+}
+
+/* The transaction is lost: nothing of this turn has happened. */
+static void turn_abandon(struct turn *t)
+{
+    struct engine *en = t->en;
+
+    store_rollback(en->conf.store);
+    if (!en->store_failing)
+        log_error("store.failed", LSTR("error", t->err.text));
+    en->store_failing = true;
+    en->store_retry_us = clock_mono_us() + STORE_RETRY_US;
+    (void)text_copy(en->store_error, sizeof en->store_error, t->err.text);
+    for (size_t i = 0; i < en->pool_count; i++)
+        en->pools[i].may_have_jobs = true;
+    for (struct engine_request *rq = t->requests; rq; rq = rq->next) {
+        rq->result = t->err.code;
+        rq->err = t->err;
+    }
+    answer_requests(t);
+}
+
+static void turn_fini(struct turn *t)
+{
+    for (size_t i = 0; i < t->effect_count; i++)
+        if (t->effects[i].order) {
+            order_fini(t->effects[i].order);
+            free(t->effects[i].order);
+        }
+    free(t->effects);
+}
+
+/* -- the turn -------------------------------------------------------------------------------
+ */
+
+bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
+{
+    if (en->store_failing && now_mono_us < en->store_retry_us)
+        return false;
+    if (en->store_failing || en->endings)
+        return true;
+    if (en->next_due_us != 0 && en->next_due_us <= now_wall_us)
+        return true;
+    if (en->draining)
+        return false;
+    for (const struct link *link = links_first(en->links); link; link = link->next) {
+        const struct pool *pool;
+
+        if (link->worker_id == 0 || link->broken)
+            continue;
+        for (pool = en->pools; pool < en->pools + en->pool_count; pool++)
+            if (pool->may_have_jobs && text_equal(pool->name, link->pool) &&
+                owned_count_of(&en->owned, link->worker_id) < link->capacity)
+                return true;
+    }
+    return false;
+}
+
+static int turn_apply(struct turn *t)
+{
+    int r;
+
+    r = store_begin(t->en->conf.store, &t->err);
+    if (r == 0)
+        r = apply_endings(t);
+    if (r == 0)
+        r = apply_requests(t);
+    if (r == 0)
+        r = apply_due(t);
+    if (r == 0)
+        r = apply_claims(t);
+    if (r == 0)
+        r = store_commit(t->en->conf.store, &t->err);
+    return r;
+}
+
+void turn_run(struct engine *en, struct engine_request *requests)
+{
+    struct turn t = { .en = en,
+                      .requests = requests,
+                      .now_us = clock_wall_us(),
+                      .next_due_us = en->next_due_us };
+
+    /* A job that is submitted now may be claimed now. */
+    for (const struct engine_request *rq = requests; rq; rq = rq->next)
+        if (rq->op == ENGINE_SUBMIT && engine_pool(en, rq->job.pool))
+            engine_pool(en, rq->job.pool)->may_have_jobs = true;
+    for (const struct ending *end = en->endings; end; end = end->next)
+        for (size_t i = 0; outcome_is_release(&end->outcome) && i < en->pool_count; i++)
+            en->pools[i].may_have_jobs = true;
+    if (turn_apply(&t) == 0)
+        turn_publish(&t);
+    else
+        turn_abandon(&t);
+    turn_fini(&t);
+}
