@@ -46,19 +46,19 @@ const struct function *function_find(const struct function_table *t, const char 
 const char *function_pool(const struct function *fn);
 
 /* Check the syntax of one configured argument: braces must pair, {name} is
- * [A-Za-z_][A-Za-z0-9_]*,
- * {{ and }} stand for the braces themselves. ERR_CONFIG. */
+ * [A-Za-z_][A-Za-z0-9_]*, {{ and }} stand for the braces themselves. ERR_CONFIG. */
 int function_check_template(const char *text, struct errinfo *e);
 
-/* The distinct placeholder names of a function, in order of appearance, as a new JSON array. */
+/* The distinct placeholder names of a function, in order of appearance, as a new JSON array. A
+ * program function has none: its arguments are its own. */
 json_t *function_parameters(const struct function *fn);
 
 /* Add a fault for every placeholder that args (may be NULL: not sent) does not fill with a
  * string, a number or a boolean, at "#/args...". */
 void function_check_args(const struct function *fn, const json_t *args, struct faults *f);
 
-/* Append one argument with its placeholders filled. ERR_VALIDATION when one cannot be filled.
- */
+/* Append one argument with its placeholders filled. ERR_VALIDATION when one cannot be filled or
+ * the argument grows beyond JOB_ARG_MAX_BYTES. */
 int function_expand(const char *text, const json_t *args, struct buf *out, struct errinfo *e);
 
 void function_fini(struct function *fn);

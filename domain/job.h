@@ -17,8 +17,12 @@
 #define JOB_PRIORITY_MIN        (-1000)
 #define JOB_PRIORITY_MAX        1000
 #define JOB_ARGS_MAX            1024
+#define JOB_ARG_MAX_BYTES       (128 * 1024 - 1) /* one argument or NAME=value: MAX_ARG_STRLEN */
+#define JOB_ARGS_MAX_BYTES      (512 * 1024)     /* all arguments; all of env; NULs included */
 #define JOB_ENV_MAX             256
 #define JOB_LABELS_MAX          64
+#define JOB_LABEL_NAME_MAX      128  /* characters, as in JOB_NAME_MAX */
+#define JOB_LABEL_VALUE_MAX     1024 /* characters */
 #define JOB_TIMEOUT_MAX_SECONDS (31 * 86400)
 #define JOB_GRACE_MAX_SECONDS   3600
 #define JOB_GRACE_DEFAULT_US    (10 * USEC_PER_SEC)

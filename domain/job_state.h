@@ -1,5 +1,4 @@
-/* domain/job_state.h - the states of a job and the one table that says how they follow each
- * other.
+/* domain/job_state.h - the states of a job, and the table that says how they follow each other.
  *
  *     scheduled --due--> queued --claim--> running --succeed--> succeeded
  *         |  ^             |  ^             |  | `--fail------> failed

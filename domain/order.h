@@ -1,5 +1,4 @@
-/* domain/order.h - all that a worker must know to run one attempt, with nothing left to look
- * up.
+/* domain/order.h - all that a worker must know to run one attempt: nothing is left to look up.
  *
  * Built by the engine from a claimed job and its function, sent to the worker (pool/proto.h).
  * Plain data; every pointer is owned by the struct.
