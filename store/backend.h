@@ -1,7 +1,8 @@
-/* store/backend.h - what a backend gives to store/store.c: one function for each of store/store.h.
+/* store/backend.h - what a backend gives to store/store.c: one function for each of
+ * store/store.h.
  *
- * A backend embeds `struct store` (and `struct store_reader`) as the first member of its own and
- * fills in the table; the functions have the contracts of their namesakes in store/store.h.
+ * A backend embeds `struct store` (and `struct store_reader`) as the first member of its own
+ * and fills in the table; the functions have the contracts of their namesakes in store/store.h.
  */
 #ifndef JOBD_STORE_BACKEND_H
 #define JOBD_STORE_BACKEND_H
@@ -23,15 +24,16 @@ struct store_backend {
     int (*jobs_due)(struct store *st, usec_t now_us, struct uuid7 *ids, size_t max,
                     struct errinfo *e);
     int (*next_due)(struct store *st, usec_t *ret_at_us, struct errinfo *e);
-    int (*job_cancel_waiting)(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
-                              struct errinfo *e);
-    int (*job_cancel_running)(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
-                              struct errinfo *e);
-    int (*job_finish)(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
-                      struct errinfo *e);
+    int (*job_cancel_waiting)(struct store *st, struct uuid7 id, const char *reason,
+                              usec_t now_us, struct errinfo *e);
+    int (*job_cancel_running)(struct store *st, struct uuid7 id, const char *reason,
+                              usec_t now_us, struct errinfo *e);
+    int (*job_finish)(struct store *st, const struct outcome *o, enum job_state to,
+                      usec_t now_us, struct errinfo *e);
     int (*job_release)(struct store *st, struct uuid7 id, int attempt, const char *reason,
                        usec_t now_us, struct errinfo *e);
-    int (*jobs_repool)(struct store *st, const char *function, const char *pool, struct errinfo *e);
+    int (*jobs_repool)(struct store *st, const char *function, const char *pool,
+                       struct errinfo *e);
     int (*jobs_owned)(struct store *st, struct store_owned **ret_items, struct errinfo *e);
     int (*count_waiting)(struct store *st, int64_t *ret_count, struct errinfo *e);
     int (*last_key)(struct store *st, int64_t *ret_key, struct errinfo *e);
@@ -47,13 +49,14 @@ struct store_backend {
                      struct store_page *ret_page, struct errinfo *e);
     int (*read_result)(struct store_reader *rd, struct uuid7 id, enum result_kind *ret_kind,
                        char **ret_bytes, size_t *ret_len, struct errinfo *e);
-    int (*read_capture)(struct store_reader *rd, struct uuid7 id, int attempt, enum stream stream,
-                        struct capture *ret_capture, struct errinfo *e);
+    int (*read_capture)(struct store_reader *rd, struct uuid7 id, int attempt,
+                        enum stream stream, struct capture *ret_capture, struct errinfo *e);
     int (*read_ping)(struct store_reader *rd, struct errinfo *e);
 };
 
 struct store {
     const struct store_backend *backend;
+    bool in_transaction; /* kept by store/store.c, which checks the bracket for every backend */
 };
 
 struct store_reader {

@@ -1,14 +1,16 @@
-/* store/store.h - the ledger on disk: what every backend must do, whatever database is behind it.
+/* store/store.h - the ledger on disk: what every backend must do, whatever database is behind
+ * it.
  *
- * One `struct store` is the only writer. It is used by one thread (the engine's), which brackets all
- * changes in store_begin() .. store_commit(). Readers are separate: any thread borrows one with
- * store_reader_get(), and sees what was committed before its call.
+ * One `struct store` is the only writer. It is used by one thread (the engine's), which
+ * brackets all changes in store_begin() .. store_commit(). Readers are separate: any thread
+ * borrows one with store_reader_get(), and sees what was committed before its call.
  *
- * Every function that moves a job to another state names the old one in its SQL, bumps the job's
- * version and the global change sequence, and returns ERR_NOT_FOUND when the job is not in a state
- * (or not at an attempt) from which it may go there: an expected result that changes nothing.
- * Any other error inside a transaction means: give the transaction up with store_rollback().
- *   ERR_STORAGE_FULL  the disk or quota is full      ERR_DATABASE  anything else
+ * Every function that moves a job to another state names the old one in its SQL, bumps the
+ * job's version and the global change sequence, and returns ERR_NOT_FOUND when the job is not
+ * in a state (or not at an attempt) from which it may go there: an expected result that changes
+ * nothing. Any other error inside a transaction means: give the transaction up with
+ * store_rollback(). ERR_STORAGE_FULL  the disk or quota is full      ERR_DATABASE  anything
+ * else
  *
  * Contract suite: tests/contract/test_store.c, run against each backend.
  */
@@ -36,8 +38,9 @@ struct store_conf {
     enum store_durability durability;
 };
 
-/* A backend by name ("sqlite"). Brings its schema up to date. On success *ret_store is the caller's.
- * Errors: ERR_SCHEMA_NEWER (made by a newer jobd; nothing was changed), ERR_DATABASE. */
+/* A backend by name ("sqlite"). Brings its schema up to date. On success *ret_store is the
+ * caller's. Errors: ERR_SCHEMA_NEWER (made by a newer jobd; nothing was changed), ERR_DATABASE.
+ */
 int store_open(const char *backend, const struct store_conf *conf, struct store **ret_store,
                struct errinfo *e);
 /* Roll back what is open, close. All readers must be back. Returns NULL. */
@@ -47,7 +50,8 @@ DEFINE_AUTO(store, struct store)
 /* The version of the schema that this jobd writes. */
 int store_schema_version(const struct store *st);
 
-/* -- the writer: one thread, inside a transaction ------------------------------------------- */
+/* -- the writer: one thread, inside a transaction -------------------------------------------
+ */
 
 int store_begin(struct store *st, struct errinfo *e);
 /* On failure the transaction is rolled back; nothing of it is on disk. */
@@ -55,45 +59,50 @@ int store_commit(struct store *st, struct errinfo *e);
 /* Harmless when nothing is open. */
 void store_rollback(struct store *st);
 
-/* Insert a new job (state scheduled or queued; all fields but change_seq are the caller's, who has
- * checked them). job->change_seq is set. */
+/* Insert a new job (state scheduled or queued; all fields but change_seq are the caller's, who
+ * has checked them). job->change_seq is set. */
 int store_job_insert(struct store *st, struct job *job, struct errinfo *e);
 
 /* The whole job, with its payload, without its outcome. ERR_JOB_NOT_FOUND. */
 int store_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);
 
-/* queued -> running: the first of this pool by priority (higher first), then age. The attempt number
- * goes up by one; ret_job is the job as it is now, with its payload. ERR_NOT_FOUND: none is queued. */
+/* queued -> running: the first of this pool by priority (higher first), then age. The attempt
+ * number goes up by one; ret_job is the job as it is now, with its payload. ERR_NOT_FOUND: none
+ * is queued. */
 int store_job_claim(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
                     usec_t now_us, struct job *ret_job, struct errinfo *e);
 
-/* scheduled -> queued for at most max jobs whose time has come by now_us; their ids go to ids. Returns
- * how many, or < 0. */
+/* scheduled -> queued for at most max jobs whose time has come by now_us; their ids go to ids.
+ * Returns how many, or < 0. */
 int store_jobs_due(struct store *st, usec_t now_us, struct uuid7 *ids, size_t max,
                    struct errinfo *e);
 /* When the next scheduled job is due; 0 when none is scheduled. */
 int store_next_due(struct store *st, usec_t *ret_at_us, struct errinfo *e);
 
 /* scheduled or queued -> canceled. reason may be NULL ("user"). */
-int store_job_cancel_waiting(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
-                             struct errinfo *e);
+int store_job_cancel_waiting(struct store *st, struct uuid7 id, const char *reason,
+                             usec_t now_us, struct errinfo *e);
 /* running -> canceling. */
-int store_job_cancel_running(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
-                             struct errinfo *e);
+int store_job_cancel_running(struct store *st, struct uuid7 id, const char *reason,
+                             usec_t now_us, struct errinfo *e);
 
-/* running or canceling at attempt o->attempt -> to (final): writes the attempt's record, its kept
- * output and its result. ERR_NOT_FOUND: a stale outcome, which must be dropped. */
-int store_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
-                     struct errinfo *e);
+/* running or canceling at attempt o->attempt -> to (final; failed only from running, canceled
+ * only from canceling): writes the attempt's record, its kept output and its result. The job's
+ * finished_at_us is the outcome's, or now_us when that is 0. ERR_NOT_FOUND: a stale outcome,
+ * which must be dropped. */
+int store_job_finish(struct store *st, const struct outcome *o, enum job_state to,
+                     usec_t now_us, struct errinfo *e);
 
-/* running at this attempt -> queued, as if the claim had not been: the attempt number goes back by
- * one, the owner is cleared. */
+/* running at this attempt -> queued, as if the claim had not been: the attempt number goes back
+ * by one, the owner and the start are cleared; reason says why it waits (the next claim clears
+ * it). */
 int store_job_release(struct store *st, struct uuid7 id, int attempt, const char *reason,
                       usec_t now_us, struct errinfo *e);
 
-/* Jobs of `function` (NULL: command jobs) that wait are from now on run by `pool`. Returns how many
- * changed. Not a change of state: no version is bumped. */
-int store_jobs_repool(struct store *st, const char *function, const char *pool, struct errinfo *e);
+/* Jobs of `function` (NULL: command jobs) that wait are from now on run by `pool`. Returns how
+ * many changed. Not a change of state: no version is bumped. */
+int store_jobs_repool(struct store *st, const char *function, const char *pool,
+                      struct errinfo *e);
 
 /* An attempt in hand: for recovery. */
 struct store_owned {
@@ -115,7 +124,8 @@ int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e);
 int store_output_is_spilled(struct store *st, struct uuid7 id, int attempt, enum stream stream,
                             bool *ret_spilled, struct errinfo *e);
 
-/* -- readers: any thread, one at a time each ------------------------------------------------ */
+/* -- readers: any thread, one at a time each ------------------------------------------------
+ */
 
 /* Borrow a reader; blocks only to open the first few. Give it back with store_reader_put(). */
 int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
@@ -130,8 +140,10 @@ int store_read_job(struct store_reader *rd, struct uuid7 id, size_t result_max_b
 int store_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_version,
                        enum job_state *ret_state, struct errinfo *e);
 
-#define STORE_LIST_MAX 1000
+#define STORE_LIST_MAX      1000
 #define STORE_LIST_SCAN_MAX 20000 /* rows looked at for one page */
+#define STORE_LIST_BYTES_MAX                                                                   \
+    ((size_t)16 << 20) /* a page ends when its payloads have this many */
 
 struct store_filter {
     unsigned states;      /* bit 1 << state; 0: all */
@@ -147,22 +159,24 @@ struct store_page {
     int64_t next_before_key; /* filter.before_key of the next page; 0: this was the last */
 };
 
-/* A page of jobs with payloads and outcomes. The work is bounded: after STORE_LIST_SCAN_MAX rows a
- * page may be short, even empty, while next_before_key is set. */
+/* A page of jobs with payloads and outcomes. The work is bounded: after STORE_LIST_SCAN_MAX
+ * rows a page may be short, even empty, while next_before_key is set; after
+ * STORE_LIST_BYTES_MAX it is short. */
 int store_read_jobs(struct store_reader *rd, const struct store_filter *filter,
                     struct store_page *ret_page, struct errinfo *e);
 void store_page_fini(struct store_page *page);
 DEFINE_AUTO_FINI(store_page, struct store_page)
 
-/* The result of the current attempt as RESULT_JSON bytes (heap, caller's). *ret_kind says which kind
- * there is; with RESULT_NONE and RESULT_STDOUT no bytes are returned. ERR_JOB_NOT_FOUND. */
+/* The result of the current attempt as RESULT_JSON bytes (heap, caller's). *ret_kind says which
+ * kind there is; with RESULT_NONE and RESULT_STDOUT no bytes are returned. ERR_JOB_NOT_FOUND.
+ */
 int store_read_result(struct store_reader *rd, struct uuid7 id, enum result_kind *ret_kind,
                       char **ret_bytes, size_t *ret_len, struct errinfo *e);
 
-/* What is known of a stream of an attempt: total, kept, spilled, and the data when it is inline.
- * ERR_JOB_NOT_FOUND; ERR_LOG_NOT_FOUND: the attempt has no record (yet). */
-int store_read_capture(struct store_reader *rd, struct uuid7 id, int attempt, enum stream stream,
-                       struct capture *ret_capture, struct errinfo *e);
+/* What is known of a stream of an attempt: total, kept, spilled, and the data when it is
+ * inline. ERR_JOB_NOT_FOUND; ERR_LOG_NOT_FOUND: the attempt has no record (yet). */
+int store_read_capture(struct store_reader *rd, struct uuid7 id, int attempt,
+                       enum stream stream, struct capture *ret_capture, struct errinfo *e);
 
 /* ERR_DATABASE when the database does not answer: for /readyz. */
 int store_read_ping(struct store_reader *rd, struct errinfo *e);

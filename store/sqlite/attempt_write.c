@@ -1,0 +1,163 @@
+/* The end of an attempt: the job's last change of state, and the attempt's record. */
+#include <assert.h>
+
+#include "store/sqlite/job_row.h"
+#include "store/sqlite/sq.h"
+
+#define FINISH_SET                                                                             \
+    " version = version + 1, change_seq = ?4, finished_at_us = ?5, updated_at_us = ?6"         \
+    " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3"
+
+/* By the state to go to, with the states from which job_next() goes there. */
+static const char FINISH_SUCCEEDED[] =
+    "UPDATE job SET state = 'succeeded'," FINISH_SET " AND state IN ('running', 'canceling')";
+static const char FINISH_FAILED[] =
+    "UPDATE job SET state = 'failed'," FINISH_SET " AND state = 'running'";
+static const char FINISH_CANCELED[] =
+    "UPDATE job SET state = 'canceled'," FINISH_SET " AND state = 'canceling'";
+
+static const char INSERT_ATTEMPT[] =
+    "INSERT INTO attempt (job_id, number, cause, exit_code, signal, pid, started_at_us,"
+    " finished_at_us, user_cpu_us, system_cpu_us, max_rss_bytes, leftovers_killed,"
+    " stdout_total_bytes, stdout_kept_bytes, stdout_spilled, stderr_total_bytes,"
+    " stderr_kept_bytes, stderr_spilled, result_kind, result_bytes, message, result)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+    " ?19, ?20, ?21, ?22)";
+static const char INSERT_OUTPUT[] =
+    "INSERT INTO attempt_output (job_id, number, kind, bytes) VALUES (?1, ?2, ?3, ?4)";
+
+static const char *finish_sql(enum job_state to)
+{
+    switch (to) {
+    case JOB_SUCCEEDED:
+        return FINISH_SUCCEEDED;
+    case JOB_FAILED:
+        return FINISH_FAILED;
+    default:
+        assert(to == JOB_CANCELED);
+        return FINISH_CANCELED;
+    }
+}
+
+/* The job ended when its attempt did, even if the ledger hears of it later. */
+static int finish_job(struct sq *sq, const struct outcome *o, enum job_state to, usec_t now_us,
+                      struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(sq->db, finish_sql(to), &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(o->job_id));
+    stmt_i64(s, 2, uuid7_rand(o->job_id));
+    stmt_i64(s, 3, o->attempt);
+    stmt_i64(s, 4, sq->ledger.change_seq + 1);
+    stmt_i64(s, 5, o->finished_at_us ? o->finished_at_us : now_us);
+    stmt_i64(s, 6, now_us);
+    r = stmt_change(s, e);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return ERR_NOT_FOUND; /* expected: a stale outcome */
+    sq->ledger.change_seq++;
+    return 0;
+}
+
+static void bind_capture(struct stmt *s, int parameter, const struct capture *c)
+{
+    stmt_i64(s, parameter, c->total_bytes);
+    stmt_i64(s, parameter + 1, c->kept_bytes);
+    stmt_i64(s, parameter + 2, c->spilled);
+}
+
+static bool result_is_inline(const struct outcome *o)
+{
+    return o->result_kind == RESULT_JSON && o->result_len <= ATTEMPT_RESULT_INLINE_MAX;
+}
+
+static int insert_attempt(struct sq *sq, const struct outcome *o, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(sq->db, INSERT_ATTEMPT, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(o->job_id));
+    stmt_i64(s, 2, o->attempt);
+    stmt_text(s, 3, cause_meta(o->cause)->slug);
+    stmt_i64(s, 4, o->exit_code);
+    stmt_i64(s, 5, o->signal);
+    stmt_i64(s, 6, o->pid);
+    stmt_i64(s, 7, o->started_at_us);
+    stmt_i64(s, 8, o->finished_at_us);
+    stmt_i64(s, 9, o->user_cpu_us);
+    stmt_i64(s, 10, o->system_cpu_us);
+    stmt_i64(s, 11, o->max_rss_bytes);
+    stmt_i64(s, 12, o->leftovers_killed);
+    bind_capture(s, 13, &o->captures[STREAM_STDOUT]);
+    bind_capture(s, 16, &o->captures[STREAM_STDERR]);
+    stmt_i64(s, 19, o->result_kind);
+    stmt_i64(s, 20, o->result_kind == RESULT_JSON ? (int64_t)o->result_len : 0);
+    stmt_text(s, 21, o->message);
+    if (result_is_inline(o))
+        stmt_text_len(s, 22, o->result, o->result_len);
+    else
+        stmt_text(s, 22, NULL);
+    return stmt_change(s, e);
+}
+
+static int insert_output(struct sq *sq, const struct outcome *o, const char *kind,
+                         const char *block, size_t len, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(sq->db, INSERT_OUTPUT, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(o->job_id));
+    stmt_i64(s, 2, o->attempt);
+    stmt_text(s, 3, kind);
+    stmt_blob(s, 4, block, len);
+    return stmt_change(s, e);
+}
+
+static int insert_captures(struct sq *sq, const struct outcome *o, struct errinfo *e)
+{
+    int r;
+
+    for (int i = 0; i < STREAM_MAX_; i++) {
+        const struct capture *c = &o->captures[i];
+
+        if (c->spilled || c->kept_bytes == 0)
+            continue;
+        r = insert_output(sq, o, stream_name((enum stream)i), c->data, (size_t)c->kept_bytes,
+                          e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
+                  struct errinfo *e)
+{
+    struct sq *sq = sq_of(st);
+    int r;
+
+    r = finish_job(sq, o, to, now_us, e);
+    if (r < 0)
+        return r;
+    r = insert_attempt(sq, o, e);
+    if (r < 0)
+        return r;
+    r = insert_captures(sq, o, e);
+    if (r < 0)
+        return r;
+    if (o->result_kind != RESULT_JSON || result_is_inline(o))
+        return 0;
+    r = insert_output(sq, o, "result", o->result, o->result_len, e);
+    return r < 0 ? r : 0;
+}

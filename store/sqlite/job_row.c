@@ -1,0 +1,250 @@
+#include "store/sqlite/job_row.h"
+
+#include "base/mem.h"
+
+enum {
+    COL_ID,
+    COL_ID_RAND,
+    COL_STATE,
+    COL_VERSION,
+    COL_CHANGE_SEQ,
+    COL_PRIORITY,
+    COL_ATTEMPT,
+    COL_WORKER_ID,
+    COL_WORKER_PID,
+    COL_QUEUED_AT,
+    COL_STARTED_AT,
+    COL_FINISHED_AT,
+    COL_UPDATED_AT,
+    COL_CANCEL_REQUESTED_AT,
+    COL_SCHEDULED_AT,
+    COL_CREATED_AT,
+    COL_TIMEOUT,
+    COL_GRACE,
+    COL_POOL,
+    COL_QUEUE,
+    COL_FUNCTION,
+    COL_NAME,
+    COL_REASON,
+    COL_PAYLOAD,
+};
+
+static const char FIND[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1 AND id_rand = ?2";
+static const char FIND_KEY[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1";
+static const char PAYLOAD[] = "SELECT payload FROM job_payload WHERE job_id = ?1";
+static const char ATTEMPT[] =
+    "SELECT cause, exit_code, signal, pid, started_at_us, finished_at_us, user_cpu_us,"
+    " system_cpu_us, max_rss_bytes, leftovers_killed, stdout_total_bytes, stdout_kept_bytes,"
+    " stdout_spilled, stderr_total_bytes, stderr_kept_bytes, stderr_spilled, result_kind,"
+    " result_bytes, message, result"
+    " FROM attempt WHERE job_id = ?1 AND number = ?2";
+static const char OUTPUT[] =
+    "SELECT bytes FROM attempt_output WHERE job_id = ?1 AND number = ?2 AND kind = ?3";
+
+struct uuid7 row_id(struct stmt *s, int column)
+{
+    return uuid7_from_parts(stmt_col_i64(s, column), stmt_col_i64(s, column + 1));
+}
+
+int row_state(struct stmt *s, int column, enum job_state *ret_state, struct errinfo *e)
+{
+    const char *name = stmt_col_text(s, column);
+    int state = name ? job_state_parse(name) : -1;
+
+    if (state < 0)
+        return err_set(e, ERR_DATABASE, "a job has the state '%s'", name ? name : "NULL");
+    *ret_state = (enum job_state)state;
+    return 0;
+}
+
+int job_row_read(struct stmt *s, struct job *job, struct errinfo *e)
+{
+    int r;
+
+    r = row_state(s, COL_STATE, &job->state, e);
+    if (r < 0)
+        return r;
+    job->id = row_id(s, COL_ID);
+    job->version = stmt_col_i64(s, COL_VERSION);
+    job->change_seq = stmt_col_i64(s, COL_CHANGE_SEQ);
+    job->priority = stmt_col_int(s, COL_PRIORITY);
+    job->attempt = stmt_col_int(s, COL_ATTEMPT);
+    job->worker_id = stmt_col_i64(s, COL_WORKER_ID);
+    job->worker_pid = stmt_col_int(s, COL_WORKER_PID);
+    job->queued_at_us = stmt_col_i64(s, COL_QUEUED_AT);
+    job->started_at_us = stmt_col_i64(s, COL_STARTED_AT);
+    job->finished_at_us = stmt_col_i64(s, COL_FINISHED_AT);
+    job->updated_at_us = stmt_col_i64(s, COL_UPDATED_AT);
+    job->cancel_requested_at_us = stmt_col_i64(s, COL_CANCEL_REQUESTED_AT);
+    job->scheduled_at_us = stmt_col_i64(s, COL_SCHEDULED_AT);
+    job->created_at_us = stmt_col_i64(s, COL_CREATED_AT);
+    job->timeout_us = stmt_col_i64(s, COL_TIMEOUT);
+    job->grace_us = stmt_col_i64(s, COL_GRACE);
+    job->pool = stmt_col_copy(s, COL_POOL, NULL);
+    job->queue = stmt_col_copy(s, COL_QUEUE, NULL);
+    job->function = stmt_col_copy(s, COL_FUNCTION, NULL);
+    job->name = stmt_col_copy(s, COL_NAME, NULL);
+    job->reason = stmt_col_copy(s, COL_REASON, NULL);
+    job->payload = stmt_col_copy(s, COL_PAYLOAD, &job->payload_len);
+    return 0;
+}
+
+int job_row_payload(struct db *db, struct job *job, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    if (job->payload)
+        return 0;
+    r = stmt_get(db, PAYLOAD, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(job->id));
+    r = stmt_step(s, e);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return err_set(e, ERR_DATABASE, "a job has no payload");
+    job->payload = stmt_col_copy(s, 0, &job->payload_len);
+    return 0;
+}
+
+int job_row_missing(struct uuid7 id, struct errinfo *e)
+{
+    char text[UUID7_TEXT_SIZE];
+
+    return err_set(e, ERR_JOB_NOT_FOUND, "there is no job %s", uuid7_format(id, text));
+}
+
+int job_row_find(struct db *db, struct uuid7 id, struct job *job, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(db, FIND, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(id));
+    stmt_i64(s, 2, uuid7_rand(id));
+    r = stmt_step(s, e);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return job_row_missing(id, e);
+    r = job_row_read(s, job, e);
+    if (r < 0)
+        return r;
+    return job_row_payload(db, job, e);
+}
+
+int job_row_find_key(struct db *db, int64_t key, struct job *job, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(db, FIND_KEY, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, key);
+    r = stmt_step(s, e);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return err_set(e, ERR_DATABASE, "an index names a job that is not there");
+    r = job_row_read(s, job, e);
+    if (r < 0)
+        return r;
+    return job_row_payload(db, job, e);
+}
+
+static void read_capture(struct stmt *s, int column, struct capture *c)
+{
+    c->total_bytes = stmt_col_i64(s, column);
+    c->kept_bytes = stmt_col_i64(s, column + 1);
+    c->spilled = stmt_col_int(s, column + 2) != 0;
+}
+
+/* The result column is left to the caller. */
+static int read_attempt(struct stmt *s, struct outcome *o, struct errinfo *e)
+{
+    const char *slug = stmt_col_text(s, 0);
+    int cause = slug ? cause_parse(slug) : -1;
+    int kind = stmt_col_int(s, 16);
+
+    if (cause < 0 || kind < 0 || kind >= RESULT_KIND_MAX_)
+        return err_set(e, ERR_DATABASE, "an attempt has the cause '%s' and a result of kind %d",
+                       slug ? slug : "NULL", kind);
+    o->cause = (enum cause)cause;
+    o->exit_code = stmt_col_int(s, 1);
+    o->signal = stmt_col_int(s, 2);
+    o->pid = stmt_col_int(s, 3);
+    o->started_at_us = stmt_col_i64(s, 4);
+    o->finished_at_us = stmt_col_i64(s, 5);
+    o->user_cpu_us = stmt_col_i64(s, 6);
+    o->system_cpu_us = stmt_col_i64(s, 7);
+    o->max_rss_bytes = stmt_col_i64(s, 8);
+    o->leftovers_killed = stmt_col_int(s, 9);
+    read_capture(s, 10, &o->captures[STREAM_STDOUT]);
+    read_capture(s, 13, &o->captures[STREAM_STDERR]);
+    o->result_kind = (enum result_kind)kind;
+    o->result_len = (size_t)stmt_col_i64(s, 17);
+    o->message = stmt_col_copy(s, 18, NULL);
+    return 0;
+}
+
+static int load_result(struct db *db, struct stmt *s, struct outcome *o, struct errinfo *e)
+{
+    o->result = stmt_col_copy(s, 19, NULL);
+    if (o->result)
+        return 0;
+    return output_row_find(db, uuid7_key(o->job_id), o->attempt, "result", &o->result,
+                           &o->result_len, e);
+}
+
+int job_row_outcome(struct db *db, size_t result_max_bytes, struct job *job, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    struct outcome *o = &job->outcome;
+    int r;
+
+    if (job->attempt == 0)
+        return 0;
+    r = stmt_get(db, ATTEMPT, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(job->id));
+    stmt_i64(s, 2, job->attempt);
+    r = stmt_step(s, e);
+    if (r <= 0)
+        return r;
+    o->job_id = job->id;
+    o->attempt = job->attempt;
+    r = read_attempt(s, o, e);
+    if (r < 0)
+        return r;
+    job->has_outcome = true;
+    if (o->result_kind == RESULT_JSON && o->result_len <= result_max_bytes)
+        return load_result(db, s, o, e);
+    return 0;
+}
+
+int output_row_find(struct db *db, int64_t key, int attempt, const char *kind, char **ret_bytes,
+                    size_t *ret_len, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(db, OUTPUT, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, key);
+    stmt_i64(s, 2, attempt);
+    stmt_text(s, 3, kind);
+    r = stmt_step(s, e);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return err_set(e, ERR_DATABASE, "the %s of an attempt is missing", kind);
+    *ret_bytes = stmt_col_copy(s, 0, ret_len);
+    return 0;
+}

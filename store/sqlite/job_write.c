@@ -1,0 +1,324 @@
+/* Changes of a job's state that need nothing but its own row. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/sqlite/job_row.h"
+#include "store/sqlite/sq.h"
+
+static const char INSERT[] =
+    "INSERT INTO job (id, id_rand, state, version, change_seq, priority, attempt, worker_id,"
+    " worker_pid, queued_at_us, started_at_us, finished_at_us, updated_at_us,"
+    " cancel_requested_at_us, scheduled_at_us, created_at_us, timeout_us, grace_us, pool, "
+    "queue,"
+    " function, name, reason, payload)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, 0, 0, ?9, 0, ?10, ?11, ?12, ?13, ?14, ?15,"
+    " ?16, ?17, ?18, ?19)";
+static const char INSERT_PAYLOAD[] =
+    "INSERT INTO job_payload (job_id, payload) VALUES (?1, ?2)";
+
+static const char NEXT[] = "SELECT " JOB_COLUMNS
+                           " FROM job INDEXED BY job_ready"
+                           " WHERE state = 'queued' AND pool = ?1"
+                           " ORDER BY priority DESC, id LIMIT 1";
+static const char CLAIM[] =
+    "UPDATE job SET state = 'running', version = version + 1, change_seq = ?2,"
+    " attempt = attempt + 1, worker_id = ?3, worker_pid = ?4, started_at_us = ?5,"
+    " updated_at_us = ?5, reason = NULL"
+    " WHERE id = ?1 AND state = 'queued'";
+
+static const char DUE[] =
+    "SELECT id, id_rand FROM job INDEXED BY job_due"
+    " WHERE state = 'scheduled' AND scheduled_at_us <= ?1"
+    " ORDER BY scheduled_at_us LIMIT ?2";
+static const char MAKE_DUE[] =
+    "UPDATE job SET state = 'queued', version = version + 1, change_seq = ?2,"
+    " queued_at_us = ?3, updated_at_us = ?3, reason = NULL"
+    " WHERE id = ?1 AND state = 'scheduled'";
+
+static const char CANCEL_WAITING[] =
+    "UPDATE job SET state = 'canceled', version = version + 1, change_seq = ?3,"
+    " reason = coalesce(?4, 'user'), cancel_requested_at_us = ?5, finished_at_us = ?5,"
+    " updated_at_us = ?5"
+    " WHERE id = ?1 AND id_rand = ?2 AND state IN ('scheduled', 'queued')";
+static const char CANCEL_RUNNING[] =
+    "UPDATE job SET state = 'canceling', version = version + 1, change_seq = ?3,"
+    " reason = coalesce(?4, 'user'), cancel_requested_at_us = ?5, updated_at_us = ?5"
+    " WHERE id = ?1 AND id_rand = ?2 AND state = 'running'";
+
+static const char RELEASE[] =
+    "UPDATE job SET state = 'queued', version = version + 1, change_seq = ?3,"
+    " attempt = attempt - 1, worker_id = 0, worker_pid = 0, started_at_us = 0, reason = ?4,"
+    " updated_at_us = ?5"
+    " WHERE id = ?1 AND id_rand = ?2 AND state = 'running' AND attempt = ?6";
+
+/* One statement for each state: IN would leave the partial index out. */
+static const char REPOOL_QUEUED[] =
+    "UPDATE job SET pool = ?2 WHERE state = 'queued' AND state <> 'succeeded'"
+    " AND function IS ?1 AND pool <> ?2";
+static const char REPOOL_SCHEDULED[] =
+    "UPDATE job SET pool = ?2 WHERE state = 'scheduled' AND state <> 'succeeded'"
+    " AND function IS ?1 AND pool <> ?2";
+
+/* Step a change of state whose SQL took next_seq() as its change_seq. ERR_NOT_FOUND. */
+static int change_state(struct sq *sq, struct stmt *s, struct errinfo *e)
+{
+    int r;
+
+    r = stmt_change(s, e);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return ERR_NOT_FOUND; /* expected: no text */
+    sq->ledger.change_seq++;
+    return 0;
+}
+
+static int64_t next_seq(const struct sq *sq)
+{
+    return sq->ledger.change_seq + 1;
+}
+
+static int insert_payload(struct sq *sq, const struct job *job, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(sq->db, INSERT_PAYLOAD, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(job->id));
+    stmt_text_len(s, 2, job->payload, job->payload_len);
+    return stmt_change(s, e);
+}
+
+static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
+{
+    stmt_i64(s, 1, uuid7_key(job->id));
+    stmt_i64(s, 2, uuid7_rand(job->id));
+    stmt_text(s, 3, job_state_name(job->state));
+    stmt_i64(s, 4, job->version);
+    stmt_i64(s, 6, job->priority);
+    stmt_i64(s, 7, job->attempt);
+    stmt_i64(s, 8, job->queued_at_us);
+    stmt_i64(s, 9, job->updated_at_us);
+    stmt_i64(s, 10, job->scheduled_at_us);
+    stmt_i64(s, 11, job->created_at_us);
+    stmt_i64(s, 12, job->timeout_us);
+    stmt_i64(s, 13, job->grace_us);
+    stmt_text(s, 14, job->pool);
+    stmt_text(s, 15, job->queue);
+    stmt_text(s, 16, job->function);
+    stmt_text(s, 17, job->name);
+    stmt_text(s, 18, job->reason);
+    if (inline_payload)
+        stmt_text_len(s, 19, job->payload, job->payload_len);
+    else
+        stmt_text(s, 19, NULL);
+}
+
+int sq_job_insert(struct store *st, struct job *job, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    struct sq *sq = sq_of(st);
+    bool inline_payload = job->payload_len <= JOB_PAYLOAD_INLINE_MAX;
+    int r;
+
+    assert(job->state == JOB_SCHEDULED || job->state == JOB_QUEUED);
+    r = stmt_get(sq->db, INSERT, &s, e);
+    if (r < 0)
+        return r;
+    bind_job(s, job, inline_payload);
+    stmt_i64(s, 5, next_seq(sq));
+    r = change_state(sq, s, e);
+    if (r == 0 && !inline_payload)
+        r = insert_payload(sq, job, e);
+    if (r < 0)
+        return r;
+    job->change_seq = sq->ledger.change_seq;
+    if (uuid7_key(job->id) > sq->ledger.last_key)
+        sq->ledger.last_key = uuid7_key(job->id);
+    return 0;
+}
+
+static int find_next(struct sq *sq, const char *pool, struct job *job, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(sq->db, NEXT, &s, e);
+    if (r < 0)
+        return r;
+    stmt_text(s, 1, pool);
+    r = stmt_step(s, e);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return ERR_NOT_FOUND; /* expected: none is queued */
+    r = job_row_read(s, job, e);
+    if (r < 0)
+        return r;
+    return job_row_payload(sq->db, job, e);
+}
+
+/* Two statements, and the row completed here: RETURNING would copy it through a temporary
+ * table. */
+int sq_job_claim(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
+                 usec_t now_us, struct job *ret_job, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    AUTO_FINI(job) struct job job = { 0 };
+    struct sq *sq = sq_of(st);
+    int r;
+
+    r = find_next(sq, pool, &job, e);
+    if (r < 0)
+        return r;
+    r = stmt_get(sq->db, CLAIM, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(job.id));
+    stmt_i64(s, 2, next_seq(sq));
+    stmt_i64(s, 3, worker_id);
+    stmt_i64(s, 4, worker_pid);
+    stmt_i64(s, 5, now_us);
+    r = change_state(sq, s, e);
+    if (r < 0)
+        return r;
+    job.state = JOB_RUNNING;
+    job.version++;
+    job.change_seq = sq->ledger.change_seq;
+    job.attempt++;
+    job.worker_id = worker_id;
+    job.worker_pid = worker_pid;
+    job.started_at_us = now_us;
+    job.updated_at_us = now_us;
+    free(job.reason);
+    job.reason = NULL;
+    *ret_job = job;
+    job = (struct job){ 0 };
+    return 0;
+}
+
+/* All ids first: an UPDATE would move rows about in the index that is being read. */
+static int find_due(struct sq *sq, usec_t now_us, struct uuid7 *ids, size_t max,
+                    struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int count = 0;
+    int r;
+
+    r = stmt_get(sq->db, DUE, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, now_us);
+    stmt_i64(s, 2, (int64_t)max);
+    while ((r = stmt_step(s, e)) > 0)
+        ids[count++] = row_id(s, 0);
+    return r < 0 ? r : count;
+}
+
+static int make_due(struct sq *sq, struct uuid7 id, usec_t now_us, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(sq->db, MAKE_DUE, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(id));
+    stmt_i64(s, 2, next_seq(sq));
+    stmt_i64(s, 3, now_us);
+    return change_state(sq, s, e);
+}
+
+int sq_jobs_due(struct store *st, usec_t now_us, struct uuid7 *ids, size_t max,
+                struct errinfo *e)
+{
+    struct sq *sq = sq_of(st);
+    int count;
+    int r;
+
+    count = find_due(sq, now_us, ids, max, e);
+    for (int i = 0; i < count; i++) {
+        r = make_due(sq, ids[i], now_us, e);
+        if (r < 0)
+            return r;
+    }
+    return count;
+}
+
+static int cancel(struct sq *sq, const char *sql, struct uuid7 id, const char *reason,
+                  usec_t now_us, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(sq->db, sql, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(id));
+    stmt_i64(s, 2, uuid7_rand(id));
+    stmt_i64(s, 3, next_seq(sq));
+    stmt_text(s, 4, reason);
+    stmt_i64(s, 5, now_us);
+    return change_state(sq, s, e);
+}
+
+int sq_job_cancel_waiting(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
+                          struct errinfo *e)
+{
+    return cancel(sq_of(st), CANCEL_WAITING, id, reason, now_us, e);
+}
+
+int sq_job_cancel_running(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
+                          struct errinfo *e)
+{
+    return cancel(sq_of(st), CANCEL_RUNNING, id, reason, now_us, e);
+}
+
+int sq_job_release(struct store *st, struct uuid7 id, int attempt, const char *reason,
+                   usec_t now_us, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    struct sq *sq = sq_of(st);
+    int r;
+
+    r = stmt_get(sq->db, RELEASE, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(id));
+    stmt_i64(s, 2, uuid7_rand(id));
+    stmt_i64(s, 3, next_seq(sq));
+    stmt_text(s, 4, reason);
+    stmt_i64(s, 5, now_us);
+    stmt_i64(s, 6, attempt);
+    return change_state(sq, s, e);
+}
+
+static int repool(struct sq *sq, const char *sql, const char *function, const char *pool,
+                  struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(sq->db, sql, &s, e);
+    if (r < 0)
+        return r;
+    stmt_text(s, 1, function);
+    stmt_text(s, 2, pool);
+    return stmt_change(s, e);
+}
+
+int sq_jobs_repool(struct store *st, const char *function, const char *pool, struct errinfo *e)
+{
+    struct sq *sq = sq_of(st);
+    int queued;
+    int scheduled;
+
+    queued = repool(sq, REPOOL_QUEUED, function, pool, e);
+    if (queued < 0)
+        return queued;
+    scheduled = repool(sq, REPOOL_SCHEDULED, function, pool, e);
+    return scheduled < 0 ? scheduled : queued + scheduled;
+}

@@ -1,0 +1,185 @@
+/* The backend's table, and the transactions of the one writer. */
+#include "store/sqlite/sq.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "store/sqlite/migrate.h"
+#include "store/sqlite/stmt.h"
+
+static const char BEGIN[] = "BEGIN IMMEDIATE";
+static const char COMMIT[] = "COMMIT";
+static const char ROLLBACK[] = "ROLLBACK";
+static const char LEDGER_READ[] = "SELECT change_seq, last_key FROM ledger WHERE one = 1";
+static const char LEDGER_WRITE[] =
+    "UPDATE ledger SET change_seq = ?1, last_key = ?2 WHERE one = 1";
+
+static void sq_close(struct store *st)
+{
+    struct sq *sq = sq_of(st);
+
+    reader_pool_fini(&sq->readers);
+    (void)db_free(sq->db);
+    free(sq);
+}
+
+static int load_ledger(struct sq *sq, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(sq->db, LEDGER_READ, &s, e);
+    if (r < 0)
+        return r;
+    r = stmt_step(s, e);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return err_set(e, ERR_DATABASE, "the table ledger is empty");
+    sq->committed.change_seq = stmt_col_i64(s, 0);
+    sq->committed.last_key = stmt_col_i64(s, 1);
+    sq->ledger = sq->committed;
+    return 0;
+}
+
+static int set_up(struct sq *sq, const struct store_conf *conf, const char *path,
+                  struct errinfo *e)
+{
+    size_t count;
+    const struct migration *known = migrations_known(&count);
+    int r;
+
+    r = db_open_writer(path, &sq->db, e);
+    if (r < 0)
+        return r;
+    r = migrate_check(sq->db, path, e);
+    if (r < 0)
+        return r;
+    r = db_tune_writer(sq->db, conf->durability, e);
+    if (r < 0)
+        return r;
+    r = migrate_run(sq->db, known, count, e);
+    if (r < 0)
+        return r;
+    r = fd_sync_dir(conf->data_dir, e); /* the name of a new file */
+    if (r < 0)
+        return r;
+    return load_ledger(sq, e);
+}
+
+static int sq_open(const struct store_conf *conf, struct store **ret_store, struct errinfo *e)
+{
+    AUTO(mem) char *path = db_path(conf->data_dir);
+    struct sq *sq = mem_new0(sizeof *sq);
+    int r;
+
+    sq->store.backend = &store_sqlite;
+    reader_pool_init(&sq->readers, path);
+    r = set_up(sq, conf, path, e);
+    if (r < 0) {
+        sq_close(&sq->store);
+        return r;
+    }
+    *ret_store = &sq->store;
+    return 0;
+}
+
+static int sq_schema_version(const struct store *st)
+{
+    (void)st;
+    return migrations_latest();
+}
+
+static int sq_begin(struct store *st, struct errinfo *e)
+{
+    struct sq *sq = sq_of(st);
+
+    sq->db->broken = false;
+    return stmt_run(sq->db, BEGIN, e);
+}
+
+static void sq_rollback(struct store *st)
+{
+    struct sq *sq = sq_of(st);
+
+    if (!sqlite3_get_autocommit(sq->db->handle))
+        (void)stmt_run(sq->db, ROLLBACK,
+                       NULL); /* fails only when SQLite has rolled back already */
+    sq->ledger = sq->committed;
+}
+
+static int write_ledger(struct sq *sq, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    if (sq->ledger.change_seq == sq->committed.change_seq &&
+        sq->ledger.last_key == sq->committed.last_key)
+        return 0;
+    r = stmt_get(sq->db, LEDGER_WRITE, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, sq->ledger.change_seq);
+    stmt_i64(s, 2, sq->ledger.last_key);
+    return stmt_change(s, e);
+}
+
+static int try_commit(struct sq *sq, struct errinfo *e)
+{
+    int r;
+
+    if (sq->db->broken)
+        return err_set(e, ERR_DATABASE, "the transaction has failed before");
+    r = write_ledger(sq, e);
+    if (r < 0)
+        return r;
+    return stmt_run(sq->db, COMMIT, e);
+}
+
+static int sq_commit(struct store *st, struct errinfo *e)
+{
+    struct sq *sq = sq_of(st);
+    int r;
+
+    r = try_commit(sq, e);
+    if (r < 0) {
+        sq_rollback(st);
+        return r;
+    }
+    sq->committed = sq->ledger;
+    return 0;
+}
+
+const struct store_backend store_sqlite = {
+    .name = "sqlite",
+    .open = sq_open,
+    .close = sq_close,
+    .schema_version = sq_schema_version,
+    .begin = sq_begin,
+    .commit = sq_commit,
+    .rollback = sq_rollback,
+    .job_insert = sq_job_insert,
+    .job_get = sq_job_get,
+    .job_claim = sq_job_claim,
+    .jobs_due = sq_jobs_due,
+    .next_due = sq_next_due,
+    .job_cancel_waiting = sq_job_cancel_waiting,
+    .job_cancel_running = sq_job_cancel_running,
+    .job_finish = sq_job_finish,
+    .job_release = sq_job_release,
+    .jobs_repool = sq_jobs_repool,
+    .jobs_owned = sq_jobs_owned,
+    .count_waiting = sq_count_waiting,
+    .last_key = sq_last_key,
+    .output_is_spilled = sq_output_is_spilled,
+    .reader_get = sq_reader_get,
+    .reader_put = sq_reader_put,
+    .read_job = sq_read_job,
+    .read_version = sq_read_version,
+    .read_jobs = sq_read_jobs,
+    .read_result = sq_read_result,
+    .read_capture = sq_read_capture,
+    .read_ping = sq_read_ping,
+};

@@ -1,0 +1,87 @@
+/* store/sqlite/sq.h - the SQLite backend from within: its store, its reader, its functions.
+ *
+ * Internal to store/sqlite/. The functions have the contracts of their namesakes in
+ * store/store.h; each is in the file that its group is named after.
+ */
+#ifndef JOBD_STORE_SQLITE_SQ_H
+#define JOBD_STORE_SQLITE_SQ_H
+
+#include "store/backend.h"
+#include "store/sqlite/db.h"
+#include "store/sqlite/reader.h"
+
+/* The counters of the ledger, kept in memory and written once in a commit. */
+struct sq_ledger {
+    int64_t change_seq;
+    int64_t last_key;
+};
+
+struct sq {
+    struct store store; /* first: a struct store * of this backend points here */
+    struct db *db;      /* the one writer */
+    struct sq_ledger committed;
+    struct sq_ledger ledger; /* with what the open transaction has changed */
+    struct reader_pool readers;
+};
+
+struct sq_reader {
+    struct store_reader reader; /* first, as above */
+    struct db *db;
+    struct sq_reader *next; /* in the pool's list of idle ones */
+};
+
+static inline struct sq *sq_of(struct store *st)
+{
+    return (struct sq *)st;
+}
+
+static inline struct db *sq_reader_db(struct store_reader *rd)
+{
+    return ((struct sq_reader *)rd)->db;
+}
+
+/* job_write.c */
+int sq_job_insert(struct store *st, struct job *job, struct errinfo *e);
+int sq_job_claim(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
+                 usec_t now_us, struct job *ret_job, struct errinfo *e);
+int sq_jobs_due(struct store *st, usec_t now_us, struct uuid7 *ids, size_t max,
+                struct errinfo *e);
+int sq_job_cancel_waiting(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
+                          struct errinfo *e);
+int sq_job_cancel_running(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
+                          struct errinfo *e);
+int sq_job_release(struct store *st, struct uuid7 id, int attempt, const char *reason,
+                   usec_t now_us, struct errinfo *e);
+int sq_jobs_repool(struct store *st, const char *function, const char *pool, struct errinfo *e);
+
+/* attempt_write.c */
+int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
+                  struct errinfo *e);
+
+/* job_read.c */
+int sq_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);
+int sq_read_job(struct store_reader *rd, struct uuid7 id, size_t result_max_bytes,
+                struct job *ret_job, struct errinfo *e);
+int sq_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_version,
+                    enum job_state *ret_state, struct errinfo *e);
+
+/* job_list.c */
+int sq_read_jobs(struct store_reader *rd, const struct store_filter *filter,
+                 struct store_page *ret_page, struct errinfo *e);
+
+/* output_read.c */
+int sq_read_result(struct store_reader *rd, struct uuid7 id, enum result_kind *ret_kind,
+                   char **ret_bytes, size_t *ret_len, struct errinfo *e);
+int sq_read_capture(struct store_reader *rd, struct uuid7 id, int attempt, enum stream stream,
+                    struct capture *ret_capture, struct errinfo *e);
+int sq_output_is_spilled(struct store *st, struct uuid7 id, int attempt, enum stream stream,
+                         bool *ret_spilled, struct errinfo *e);
+
+/* overview.c */
+int sq_next_due(struct store *st, usec_t *ret_at_us, struct errinfo *e);
+int sq_jobs_owned(struct store *st, struct store_owned **ret_items, struct errinfo *e);
+int sq_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e);
+int sq_last_key(struct store *st, int64_t *ret_key, struct errinfo *e);
+int sq_read_ping(struct store_reader *rd, struct errinfo *e);
+
+#endif

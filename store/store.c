@@ -1,0 +1,205 @@
+/* One call through the backend's table for each function, and a check of the transaction
+ * bracket. */
+#include "store/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "store/backend.h"
+
+static const struct store_backend *const backends[] = { &store_sqlite };
+
+int store_open(const char *backend, const struct store_conf *conf, struct store **ret_store,
+               struct errinfo *e)
+{
+    for (size_t i = 0; i < COUNT_OF(backends); i++)
+        if (text_equal(backends[i]->name, backend))
+            return backends[i]->open(conf, ret_store, e);
+    return err_set(e, ERR_CONFIG, "there is no store '%s'", backend);
+}
+
+struct store *store_free(struct store *st)
+{
+    if (!st)
+        return NULL;
+    store_rollback(st);
+    st->backend->close(st);
+    return NULL;
+}
+
+int store_schema_version(const struct store *st)
+{
+    return st->backend->schema_version(st);
+}
+
+int store_begin(struct store *st, struct errinfo *e)
+{
+    int r;
+
+    assert(!st->in_transaction);
+    r = st->backend->begin(st, e);
+    st->in_transaction = r == 0;
+    return r;
+}
+
+int store_commit(struct store *st, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    st->in_transaction = false;
+    return st->backend->commit(st, e);
+}
+
+void store_rollback(struct store *st)
+{
+    if (!st->in_transaction)
+        return;
+    st->in_transaction = false;
+    st->backend->rollback(st);
+}
+
+int store_job_insert(struct store *st, struct job *job, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_insert(st, job, e);
+}
+
+int store_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_get(st, id, ret_job, e);
+}
+
+int store_job_claim(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
+                    usec_t now_us, struct job *ret_job, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_claim(st, pool, worker_id, worker_pid, now_us, ret_job, e);
+}
+
+int store_jobs_due(struct store *st, usec_t now_us, struct uuid7 *ids, size_t max,
+                   struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->jobs_due(st, now_us, ids, max, e);
+}
+
+int store_next_due(struct store *st, usec_t *ret_at_us, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->next_due(st, ret_at_us, e);
+}
+
+int store_job_cancel_waiting(struct store *st, struct uuid7 id, const char *reason,
+                             usec_t now_us, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_cancel_waiting(st, id, reason, now_us, e);
+}
+
+int store_job_cancel_running(struct store *st, struct uuid7 id, const char *reason,
+                             usec_t now_us, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_cancel_running(st, id, reason, now_us, e);
+}
+
+int store_job_finish(struct store *st, const struct outcome *o, enum job_state to,
+                     usec_t now_us, struct errinfo *e)
+{
+    assert(st->in_transaction && job_state_is_final(to));
+    return st->backend->job_finish(st, o, to, now_us, e);
+}
+
+int store_job_release(struct store *st, struct uuid7 id, int attempt, const char *reason,
+                      usec_t now_us, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_release(st, id, attempt, reason, now_us, e);
+}
+
+int store_jobs_repool(struct store *st, const char *function, const char *pool,
+                      struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->jobs_repool(st, function, pool, e);
+}
+
+int store_jobs_owned(struct store *st, struct store_owned **ret_items, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->jobs_owned(st, ret_items, e);
+}
+
+int store_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->count_waiting(st, ret_count, e);
+}
+
+int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->last_key(st, ret_key, e);
+}
+
+int store_output_is_spilled(struct store *st, struct uuid7 id, int attempt, enum stream stream,
+                            bool *ret_spilled, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->output_is_spilled(st, id, attempt, stream, ret_spilled, e);
+}
+
+int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e)
+{
+    return st->backend->reader_get(st, ret_reader, e);
+}
+
+void store_reader_put(struct store *st, struct store_reader *rd)
+{
+    if (rd)
+        st->backend->reader_put(st, rd);
+}
+
+int store_read_job(struct store_reader *rd, struct uuid7 id, size_t result_max_bytes,
+                   struct job *ret_job, struct errinfo *e)
+{
+    return rd->backend->read_job(rd, id, result_max_bytes, ret_job, e);
+}
+
+int store_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_version,
+                       enum job_state *ret_state, struct errinfo *e)
+{
+    return rd->backend->read_version(rd, id, ret_version, ret_state, e);
+}
+
+int store_read_jobs(struct store_reader *rd, const struct store_filter *filter,
+                    struct store_page *ret_page, struct errinfo *e)
+{
+    return rd->backend->read_jobs(rd, filter, ret_page, e);
+}
+
+void store_page_fini(struct store_page *page)
+{
+    for (size_t i = 0; i < page->count; i++)
+        job_fini(&page->items[i]);
+    free(page->items);
+    *page = (struct store_page){ 0 };
+}
+
+int store_read_result(struct store_reader *rd, struct uuid7 id, enum result_kind *ret_kind,
+                      char **ret_bytes, size_t *ret_len, struct errinfo *e)
+{
+    return rd->backend->read_result(rd, id, ret_kind, ret_bytes, ret_len, e);
+}
+
+int store_read_capture(struct store_reader *rd, struct uuid7 id, int attempt,
+                       enum stream stream, struct capture *ret_capture, struct errinfo *e)
+{
+    return rd->backend->read_capture(rd, id, attempt, stream, ret_capture, e);
+}
+
+int store_read_ping(struct store_reader *rd, struct errinfo *e)
+{
+    return rd->backend->read_ping(rd, e);
+}
