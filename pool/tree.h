@@ -3,6 +3,7 @@
  * The caller is a subreaper (tree_become_subreaper()), so whatever daemonises, changes its session
  * or loses its parent becomes the caller's child. Members are signalled through pidfds, never by a
  * number that may have been reaped. "Empty" is the kernel's word: waitpid() says ECHILD.
+ * A spared process keeps its whole subtree, and is not reaped.
  * Source: prctl(2) PR_SET_CHILD_SUBREAPER, pidfd_open(2), proc(5). One thread.
  */
 #ifndef JOBD_POOL_TREE_H
