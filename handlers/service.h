@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/clock.h"
+#include "base/token.h"
 #include "domain/function.h"
 #include "engine/engine.h"
 #include "store/store.h"
@@ -17,6 +18,7 @@ struct service {
     const char *data_dir;
     bool allow_commands;
     usec_t long_poll_max_us;
+    struct token_key cursor_key; /* token_key_load(paths_token_key()): cursors outlive the front */
 };
 
 #endif

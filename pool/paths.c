@@ -28,6 +28,11 @@ char *paths_lock(const char *data_dir, char room[PATHS_SIZE])
     return make(room, "%s/jobd.lock", data_dir);
 }
 
+char *paths_token_key(const char *data_dir, char room[PATHS_SIZE])
+{
+    return make(room, "%s/token.key", data_dir);
+}
+
 char *paths_pid(const char *data_dir, char room[PATHS_SIZE])
 {
     return make(room, "%s/run/jobd.pid", data_dir);
