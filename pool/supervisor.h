@@ -1,9 +1,10 @@
-/* pool/supervisor.h - the process that forks, and therefore knows: it owns the front and the workers.
+/* pool/supervisor.h - the process that forks, and therefore knows: it owns the front and the
+ * workers.
  *
- * One thread; a correct init (reaps everything, forwards signals), a subreaper; after start-up it
- * allocates nothing. Signals: SIGTERM or SIGINT drains and stops, a second one stops now.
- * When a worker dies, what its job left behind is reparented here, killed and reaped; only then is
- * the front told, so "exited" means that nothing of its tree is alive.
+ * One thread; a correct init (reaps everything, forwards signals), a subreaper; after start-up
+ * it allocates nothing. Signals: SIGTERM or SIGINT drains and stops, a second one stops now.
+ * When a worker dies, what its job left behind is reparented here, killed and reaped; only then
+ * is the front told, so "exited" means that nothing of its tree is alive.
  */
 #ifndef JOBD_POOL_SUPERVISOR_H
 #define JOBD_POOL_SUPERVISOR_H
@@ -17,7 +18,7 @@
 #include "domain/function.h"
 
 #define SUPERVISOR_WORKERS_MAX 512
-#define SUPERVISOR_POOL_MAX 65
+#define SUPERVISOR_POOL_MAX    65
 
 /* A worker as the supervisor knows it. worker_id is never used again in this data directory. */
 struct worker_info {
@@ -36,7 +37,7 @@ struct front_start {
 };
 
 enum control_type {
-    CONTROL_READY = 1,     /* front -> supervisor: serving; written to run/listen by the front */
+    CONTROL_READY = 1, /* front -> supervisor: serving; written to run/listen by the front */
     CONTROL_WORKER_EXITED, /* supervisor -> front: worker is gone, and so is its whole tree */
     CONTROL_STOP,          /* supervisor -> front: drain, then exit 0 */
     CONTROL_STOP_NOW,      /* supervisor -> front: kill what runs, requeue it, exit 0 */
@@ -56,19 +57,25 @@ struct supervisor_conf {
     unsigned command_workers; /* may be 0 when there are only program functions */
     int64_t output_max_bytes; /* kept of each stream of an attempt */
     usec_t stop_timeout_us;   /* from a signal to the end: past it the front is killed */
-    /* Runs in the front's process; its result is the exit code. Must not return before it is done. */
+    const int *front_fds;     /* for the front alone (the HTTP server's): workers close them */
+    size_t front_fd_count;
+    /* Runs in the front's process; its result is the exit code. Must not return before it is
+     * done. */
     int (*front_main)(void *ctx, const struct front_start *start);
     void *ctx;
 };
 
-/* Take the lock of the data directory: ERR_LOCKED with the other's pid in the text when a jobd (or a
- * worker of one) still lives in it. *ret_lock_fd stays open for the life of the process and is
- * inherited by front and workers. */
+/* Take the lock of the data directory: ERR_LOCKED with the other's pid in the text when a jobd
+ * (or a worker of one) still lives in it. *ret_lock_fd stays open for the life of the process
+ * and is inherited by front and workers. */
 int supervisor_lock(const char *data_dir, int *ret_lock_fd, struct errinfo *e);
 
-/* Run until stopped. Returns the process's exit code: 0 stopped as asked; 1 the front could not be
- * kept up (it failed several times in a row before it was ready). Listening sockets of the HTTP
- * server are opened by the caller before this call and inherited by the front. */
+/* Run until stopped. Returns the process's exit code: 0 stopped as asked; 1 the front could not
+ * be kept up (it failed several times in a row before it was ready, or while jobd was being
+ * stopped); the front's own exit code when it gave up by itself before any front was ready (it
+ * has said why). data_dir is prepared (pool/paths.h) and locked by the caller. Listening
+ * sockets of the HTTP server are opened by the caller before this call and inherited by the
+ * front. */
 int supervisor_run(const struct supervisor_conf *conf);
 
 #endif

@@ -1,0 +1,406 @@
+/* The loop of the supervisor: wait, read signals, read what the front says, reap, do what is
+ * due.
+ *
+ *   SERVE --signal--> DRAIN --front has ended--> END --nobody is left--> DONE
+ *     `---- front cannot be kept up ------------^
+ *
+ * In SERVE front and workers are kept up; in DRAIN the front only, so that it can write down
+ * how attempts end; in END the workers' life pipes are closed, and nobody is started any more.
+ */
+#include "pool/supervisor.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "pool/lock.h"
+#include "pool/run_files.h"
+#include "pool/supervisor_state.h"
+#include "pool/tree.h"
+
+#define LOCK_WAIT_US    (5 * USEC_PER_SEC)  /* for processes that an old jobd left behind */
+#define END_TIMEOUT_US  (10 * USEC_PER_SEC) /* for workers, once their life pipes are closed */
+#define EARLY_ENDS_MAX  10                  /* of fronts, in a row; then we give up */
+#define STOP_STARTS_MAX 3                   /* of fronts while jobd is being stopped */
+#define NEVER           INT64_MAX
+
+/* ---- the end -------------------------------------------------------------------------- */
+
+/* Whoever is still there is to go; exit_code is the service's. */
+static void begin_end(struct supervisor *s, int exit_code)
+{
+    s->phase = PHASE_END;
+    s->exit_code = exit_code;
+    s->deadline_us = clock_mono_us() + END_TIMEOUT_US;
+    for (size_t i = 0; i < s->slots.count; i++)
+        fd_fini(&s->slots.items[i].life_fd);
+}
+
+/* Kill a child that was not reaped yet: its number cannot be anybody else's. */
+static void kill_child(const struct child *c)
+{
+    if (c->pid != 0)
+        (void)kill(c->pid, SIGKILL); /* a zombie does not mind */
+}
+
+static void kill_workers(struct supervisor *s)
+{
+    log_error("worker.stop_timeout", LI64("workers", slots_alive(&s->slots, NULL)));
+    for (size_t i = 0; i < s->slots.count; i++)
+        kill_child(&s->slots.items[i].process);
+    kill_child(&s->front.process);
+    s->deadline_us = NEVER;
+}
+
+static void check_deadline(struct supervisor *s, usec_t now_us)
+{
+    if (now_us < s->deadline_us)
+        return;
+    if (s->phase == PHASE_END) {
+        kill_workers(s);
+        return;
+    }
+    log_error("front.stop_timeout", LI64("front_pid", s->front.process.pid),
+              LI64("timeout_us", s->conf->stop_timeout_us));
+    kill_child(&s->front.process);
+    begin_end(s, 0);
+}
+
+static void check_end(struct supervisor *s)
+{
+    int killed;
+
+    if (s->phase != PHASE_END || s->front.process.pid != 0 || slots_alive(&s->slots, NULL) > 0)
+        return;
+    killed = tree_sweep(NULL, NULL); /* until the kernel says that we have no child */
+    if (killed > 0)
+        log_warn("supervisor.leftovers_killed", LI64("processes", killed));
+    s->phase = PHASE_DONE;
+}
+
+/* ---- starting and reaping ------------------------------------------------------------- */
+
+/* The front is down, or could not be started. own_code: what it exited with; -1: it did not. */
+static void front_down(struct supervisor *s, int own_code)
+{
+    struct front *f = &s->front;
+    bool stopping = s->phase == PHASE_DRAIN;
+
+    child_ended(&f->process, !f->ready, clock_mono_us());
+    if (s->phase == PHASE_END)
+        return;
+    if (own_code > 0 && !f->ever_ready)
+        begin_end(s, own_code); /* it cannot start, and has said why */
+    else if (own_code == 0 && stopping)
+        begin_end(s, 0);
+    else if (f->process.early_ends >= EARLY_ENDS_MAX ||
+             (stopping && f->stop_starts >= STOP_STARTS_MAX)) {
+        log_error("front.given_up", LI64("early_ends", f->process.early_ends));
+        begin_end(s, EXIT_FAILURE);
+    }
+}
+
+static void log_exit(enum log_level level, const char *event, int64_t worker_id, pid_t pid,
+                     int wait_status)
+{
+    const char *signal_name =
+        WIFSIGNALED(wait_status) ? sigabbrev_np(WTERMSIG(wait_status)) : NULL;
+    int exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
+    const struct log_field fields[] = {
+        LI64("child_pid", pid),
+        LI64("exit_code", exit_code),
+        LSTR("signal", signal_name),
+        LI64(worker_id != 0 ? "worker_id" : NULL, worker_id), /* without a name it is the end */
+        { .name = NULL },
+    };
+
+    log_write(level, event, fields);
+}
+
+static void front_ended(struct supervisor *s, int wait_status)
+{
+    int own_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
+    bool expected = own_code == 0 && s->stop != STOP_NOT;
+
+    log_exit(expected ? LOG_INFO : LOG_ERROR, "front.exited", 0, s->front.process.pid,
+             wait_status);
+    fd_fini(&s->front.control_fd);
+    front_down(s, own_code);
+}
+
+static void worker_ended(struct supervisor *s, struct slot *slot, int wait_status)
+{
+    bool expected = s->phase == PHASE_END && wait_status == 0;
+
+    log_exit(expected ? LOG_DEBUG : LOG_WARN, "worker.exited", slot->worker_id,
+             slot->process.pid, wait_status);
+    fd_fini(&slot->life_fd);
+    slot_ended(slot, wait_status, clock_mono_us());
+}
+
+static bool is_known(void *ctx, pid_t pid)
+{
+    struct supervisor *s = ctx;
+
+    return pid == s->front.process.pid || slots_find(&s->slots, pid) != NULL;
+}
+
+/* By the time that a worker can be reaped its children are ours. They are swept before the
+ * front hears of its end. Any other child that is not known is an orphan, which an init just
+ * reaps. */
+static void reap(struct supervisor *s)
+{
+    bool worker_lost = false;
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct slot *slot = slots_find(&s->slots, pid);
+
+        if (slot) {
+            worker_ended(s, slot, status);
+            worker_lost = true;
+        } else if (pid == s->front.process.pid) {
+            front_ended(s, status);
+        }
+    }
+    if (worker_lost) {
+        int killed = tree_sweep(is_known, s);
+
+        if (killed > 0)
+            log_warn("worker.leftovers_killed", LI64("processes", killed));
+    }
+}
+
+static void start_front(struct supervisor *s, usec_t now_us)
+{
+    struct front *f = &s->front;
+    struct errinfo e;
+    int pid;
+
+    if (s->phase > PHASE_DRAIN || !child_is_due(&f->process, now_us))
+        return;
+    if (s->phase == PHASE_DRAIN)
+        f->stop_starts++;
+    f->ready = false;
+    f->full = false;
+    pid = supervisor_fork_front(s, &e);
+    if (pid < 0) {
+        log_error("front.start_failed", LSTR("reason", e.text));
+        front_down(s, -1);
+        return;
+    }
+    f->told = s->stop != STOP_NOT ? STOP_DRAIN : STOP_NOT; /* by struct front_start */
+    slots_forget_exits(&s->slots);
+    child_started(&f->process, pid, now_us);
+    log_info("front.started", LI64("front_pid", pid));
+}
+
+static void start_workers(struct supervisor *s, usec_t now_us)
+{
+    if (s->phase != PHASE_SERVE)
+        return;
+    for (size_t i = 0; i < s->slots.count; i++) {
+        struct slot *slot = &s->slots.items[i];
+        struct errinfo e;
+        int pid;
+
+        if (!slot_is_due(slot, now_us))
+            continue;
+        pid = supervisor_fork_worker(s, slot, &e);
+        if (pid < 0) {
+            log_error("worker.start_failed", LSTR("reason", e.text));
+            child_ended(&slot->process, true, now_us);
+            continue;
+        }
+        child_started(&slot->process, pid, now_us);
+        log_info("worker.started", LI64("worker_id", slot->worker_id), LI64("worker_pid", pid),
+                 LSTR("pool", slot_pool(slot)));
+    }
+}
+
+/* ---- signals -------------------------------------------------------------------------- */
+
+static void stop_asked(struct supervisor *s, const struct signalfd_siginfo *info)
+{
+    log_info("supervisor.stop_asked", LSTR("signal", sigabbrev_np((int)info->ssi_signo)),
+             LI64("sender_pid", info->ssi_pid));
+    switch (s->phase) {
+    case PHASE_SERVE:
+        s->phase = PHASE_DRAIN;
+        s->stop = STOP_DRAIN;
+        s->deadline_us = clock_mono_us() + s->conf->stop_timeout_us;
+        s->front.process.start_at_us = 0; /* one that is down has outcomes to take in */
+        break;
+    case PHASE_DRAIN:
+        s->stop = STOP_NOW;
+        break;
+    case PHASE_END:
+        s->deadline_us = s->deadline_us == NEVER ? NEVER : 0;
+        break;
+    case PHASE_DONE:
+        break;
+    }
+}
+
+static void read_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+
+    while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+            stop_asked(s, &info);
+        else if (info.ssi_signo == SIGHUP)
+            log_info("supervisor.signal_ignored", LSTR("signal", "HUP"));
+        /* SIGCHLD: reap() asks the kernel each time */
+    }
+}
+
+/* ---- the loop ------------------------------------------------------------------------- */
+
+static usec_t earlier(usec_t a, usec_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When there is something to do even if nothing happens. */
+static usec_t next_due(const struct supervisor *s)
+{
+    usec_t due_us = s->deadline_us;
+
+    if (s->phase <= PHASE_DRAIN && s->front.process.pid == 0)
+        due_us = earlier(due_us, s->front.process.start_at_us);
+    for (size_t i = 0; s->phase == PHASE_SERVE && i < s->slots.count; i++) {
+        const struct slot *slot = &s->slots.items[i];
+
+        if (slot->process.pid == 0 && !slot->exit_untold)
+            due_us = earlier(due_us, slot->process.start_at_us);
+    }
+    return due_us;
+}
+
+static void wait_for_event(const struct supervisor *s)
+{
+    struct pollfd fds[] = {
+        { .fd = s->signal_fd, .events = POLLIN },
+        { .fd = s->front.control_fd,
+          .events = (short)(s->front.full ? POLLIN | POLLOUT : POLLIN) },
+    };
+    usec_t due_us = next_due(s);
+    usec_t wait_ms = -1;
+
+    if (due_us != NEVER) {
+        wait_ms = (due_us - clock_mono_us() + USEC_PER_MS - 1) / USEC_PER_MS;
+        wait_ms = wait_ms < 0 ? 0 : earlier(wait_ms, INT_MAX);
+    }
+    (void)poll(fds, COUNT_OF(fds), (int)wait_ms); /* every cause is looked at anyway */
+}
+
+static void loop(struct supervisor *s)
+{
+    while (s->phase != PHASE_DONE) {
+        usec_t now_us;
+
+        wait_for_event(s);
+        read_signals(s);
+        supervisor_hear_front(s);
+        reap(s);
+        now_us = clock_mono_us();
+        check_deadline(s, now_us);
+        start_workers(s, now_us);
+        start_front(s, now_us);
+        supervisor_tell_front(s);
+        check_end(s);
+    }
+}
+
+/* From here on these signals wait in signal_fd. SIGCHLD may have been ignored by who started
+ * us, and then the kernel would reap for us. */
+static int open_signals(int *ret_fd, struct errinfo *e)
+{
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    struct sigaction usual = { .sa_handler = SIG_DFL };
+    sigset_t set;
+    int fd;
+
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGCHLD, &usual, NULL);
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return err_sys(e, "sigprocmask");
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return err_sys(e, "signalfd");
+    *ret_fd = fd;
+    return 0;
+}
+
+static int prepare(struct supervisor *s, struct errinfo *e)
+{
+    int r;
+
+    r = slots_init(&s->slots, s->conf->functions, s->conf->command_workers, e);
+    if (r < 0)
+        return r;
+    (void)prctl(PR_SET_NAME, "jobd");
+    r = tree_become_subreaper(e);
+    if (r < 0)
+        return r;
+    r = open_signals(&s->signal_fd, e);
+    if (r < 0)
+        return r;
+    return run_files_open(s->conf->data_dir, &s->listen_fd, e);
+}
+
+static struct supervisor *supervisor_free(struct supervisor *s)
+{
+    if (!s)
+        return NULL;
+    fd_fini(&s->signal_fd);
+    fd_fini(&s->listen_fd);
+    fd_fini(&s->front.control_fd);
+    free(s);
+    return NULL;
+}
+DEFINE_AUTO(supervisor, struct supervisor)
+
+int supervisor_lock(const char *data_dir, int *ret_lock_fd, struct errinfo *e)
+{
+    return lock_take(data_dir, LOCK_WAIT_US, ret_lock_fd, e);
+}
+
+int supervisor_run(const struct supervisor_conf *conf)
+{
+    AUTO(supervisor) struct supervisor *s = mem_new0(sizeof *s);
+    struct errinfo e;
+    int r;
+
+    s->conf = conf;
+    s->signal_fd = s->listen_fd = s->front.control_fd = -1;
+    s->deadline_us = NEVER;
+    s->last_worker_id = clock_wall_us(); /* above all that an earlier run counted up to */
+    r = prepare(s, &e);
+    if (r < 0) {
+        log_error("supervisor.start_failed", LSTR("reason", e.text));
+        return r == ERR_CONFIG ? EX_CONFIG : EXIT_FAILURE;
+    }
+    log_info("supervisor.started", LSTR("data_dir", conf->data_dir),
+             LI64("workers", s->slots.count));
+    loop(s);
+    run_files_remove(conf->data_dir);
+    log_info("supervisor.stopped", LI64("exit_code", s->exit_code));
+    return s->exit_code;
+}

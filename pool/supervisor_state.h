@@ -1,0 +1,50 @@
+/* pool/supervisor_state.h - what the parts of the supervisor share; nobody else includes this.
+ *
+ * supervisor.c decides, supervisor_fork.c makes processes, supervisor_control.c talks to the
+ * front.
+ */
+#ifndef JOBD_POOL_SUPERVISOR_STATE_H
+#define JOBD_POOL_SUPERVISOR_STATE_H
+
+#include "pool/child.h"
+#include "pool/slots.h"
+#include "pool/supervisor.h"
+
+enum phase { PHASE_SERVE, PHASE_DRAIN, PHASE_END, PHASE_DONE };
+enum stop { STOP_NOT, STOP_DRAIN, STOP_NOW };
+
+struct front {
+    struct child process;
+    int control_fd;       /* -1: there is no front, or it has closed its end */
+    bool ready;           /* this one is serving */
+    bool ever_ready;      /* this one or an earlier one was serving */
+    bool full;            /* its control socket takes no more for the moment */
+    enum stop told;       /* what this one knows */
+    unsigned stop_starts; /* while jobd is being stopped */
+};
+
+struct supervisor {
+    const struct supervisor_conf *conf;
+    int signal_fd;
+    int listen_fd; /* run/front.sock */
+    struct front front;
+    struct slots slots;
+    int64_t last_worker_id;
+    enum phase phase;
+    enum stop stop;     /* what was asked of us */
+    usec_t deadline_us; /* of the phase: monotonic; INT64_MAX: none */
+    int exit_code;
+    struct worker_info alive[SUPERVISOR_WORKERS_MAX]; /* for struct front_start */
+};
+
+/* Fork a new front, with a control socket of its own, or the next worker of a slot, with a life
+ * pipe of its own. Return the pid. ERR_SYS: out of processes or descriptors. */
+int supervisor_fork_front(struct supervisor *s, struct errinfo *e);
+int supervisor_fork_worker(struct supervisor *s, struct slot *slot, struct errinfo *e);
+
+/* Tell the front what it does not know yet; what its socket has no room for is told later. */
+void supervisor_tell_front(struct supervisor *s);
+/* Take in what it says. Its end of file closes control_fd. */
+void supervisor_hear_front(struct supervisor *s);
+
+#endif
