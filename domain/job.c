@@ -10,6 +10,7 @@ void job_fini(struct job *job)
     free(job->name);
     free(job->payload);
     free(job->reason);
+    free(job->progress_message);
     outcome_fini(&job->outcome);
     *job = (struct job){ 0 };
 }

@@ -32,13 +32,13 @@ struct store_backend {
                       usec_t now_us, struct errinfo *e);
     int (*job_release)(struct store *st, struct uuid7 id, int attempt, const char *reason,
                        usec_t now_us, struct errinfo *e);
+    int (*job_progress)(struct store *st, struct uuid7 id, int attempt, int ppm,
+                        const char *message, usec_t now_us, struct errinfo *e);
     int (*jobs_repool)(struct store *st, const char *function, const char *pool,
                        struct errinfo *e);
     int (*jobs_owned)(struct store *st, struct store_owned **ret_items, struct errinfo *e);
     int (*count_waiting)(struct store *st, int64_t *ret_count, struct errinfo *e);
     int (*last_key)(struct store *st, int64_t *ret_key, struct errinfo *e);
-    int (*output_is_spilled)(struct store *st, struct uuid7 id, int attempt, enum stream stream,
-                             bool *ret_spilled, struct errinfo *e);
     int (*reader_get)(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
     void (*reader_put)(struct store *st, struct store_reader *rd);
     int (*read_job)(struct store_reader *rd, struct uuid7 id, size_t result_max_bytes,

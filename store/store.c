@@ -118,6 +118,13 @@ int store_job_release(struct store *st, struct uuid7 id, int attempt, const char
     return st->backend->job_release(st, id, attempt, reason, now_us, e);
 }
 
+int store_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
+                       const char *message, usec_t now_us, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_progress(st, id, attempt, ppm, message, now_us, e);
+}
+
 int store_jobs_repool(struct store *st, const char *function, const char *pool,
                       struct errinfo *e)
 {
@@ -141,13 +148,6 @@ int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e)
 {
     assert(st->in_transaction);
     return st->backend->last_key(st, ret_key, e);
-}
-
-int store_output_is_spilled(struct store *st, struct uuid7 id, int attempt, enum stream stream,
-                            bool *ret_spilled, struct errinfo *e)
-{
-    assert(st->in_transaction);
-    return st->backend->output_is_spilled(st, id, attempt, stream, ret_spilled, e);
 }
 
 int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e)

@@ -93,11 +93,16 @@ int store_job_cancel_running(struct store *st, struct uuid7 id, const char *reas
 int store_job_finish(struct store *st, const struct outcome *o, enum job_state to,
                      usec_t now_us, struct errinfo *e);
 
-/* running at this attempt -> queued, as if the claim had not been: the attempt number goes back
- * by one, the owner and the start are cleared; reason says why it waits (the next claim clears
- * it). */
+/* running at this attempt -> queued, as if the claim had not been: the owner and the start are
+ * cleared, and the attempt is counted in `releases`; its number stays used, since it is the fence.
+ * reason says why the job waits (the next claim clears it). */
 int store_job_release(struct store *st, struct uuid7 id, int attempt, const char *reason,
                       usec_t now_us, struct errinfo *e);
+
+/* What a running or canceling attempt says of itself: ppm is its progress in parts per million or
+ * -1, message may be NULL. Not a change of state, but one of the version. */
+int store_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
+                       const char *message, usec_t now_us, struct errinfo *e);
 
 /* Jobs of `function` (NULL: command jobs) that wait are from now on run by `pool`. Returns how
  * many changed. Not a change of state: no version is bumped. */
@@ -118,11 +123,6 @@ int store_jobs_owned(struct store *st, struct store_owned **ret_items, struct er
 int store_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e);
 /* The largest key (uuid7_key) ever given out; 0 in an empty store. */
 int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e);
-
-/* Whether a job has a record for this attempt that says that this stream is in a file: for
- * cleaning up files that nobody refers to. */
-int store_output_is_spilled(struct store *st, struct uuid7 id, int attempt, enum stream stream,
-                            bool *ret_spilled, struct errinfo *e);
 
 /* -- readers: any thread, one at a time each ------------------------------------------------
  */

@@ -25,11 +25,14 @@ CREATE TABLE job (
     version INTEGER NOT NULL,
     change_seq INTEGER NOT NULL,
     priority INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,  -- number of the current or last attempt: rises with every claim
+    releases INTEGER NOT NULL, -- attempts that were given back and do not count
     worker_id INTEGER NOT NULL,
     worker_pid INTEGER NOT NULL,
     queued_at_us INTEGER NOT NULL,
     started_at_us INTEGER NOT NULL,
+    progress_ppm INTEGER NOT NULL, -- parts per million; -1: not said
+    progress_at_us INTEGER NOT NULL,
     finished_at_us INTEGER NOT NULL,
     updated_at_us INTEGER NOT NULL,
     cancel_requested_at_us INTEGER NOT NULL,
@@ -42,6 +45,7 @@ CREATE TABLE job (
     function TEXT, -- NULL: a command job
     name TEXT,
     reason TEXT,
+    progress_message TEXT,
     payload TEXT -- JSON; NULL: in job_payload
 ) STRICT;
 

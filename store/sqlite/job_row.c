@@ -10,10 +10,13 @@ enum {
     COL_CHANGE_SEQ,
     COL_PRIORITY,
     COL_ATTEMPT,
+    COL_RELEASES,
     COL_WORKER_ID,
     COL_WORKER_PID,
     COL_QUEUED_AT,
     COL_STARTED_AT,
+    COL_PROGRESS,
+    COL_PROGRESS_AT,
     COL_FINISHED_AT,
     COL_UPDATED_AT,
     COL_CANCEL_REQUESTED_AT,
@@ -26,6 +29,7 @@ enum {
     COL_FUNCTION,
     COL_NAME,
     COL_REASON,
+    COL_PROGRESS_MESSAGE,
     COL_PAYLOAD,
 };
 
@@ -69,10 +73,13 @@ int job_row_read(struct stmt *s, struct job *job, struct errinfo *e)
     job->change_seq = stmt_col_i64(s, COL_CHANGE_SEQ);
     job->priority = stmt_col_int(s, COL_PRIORITY);
     job->attempt = stmt_col_int(s, COL_ATTEMPT);
+    job->releases = stmt_col_int(s, COL_RELEASES);
     job->worker_id = stmt_col_i64(s, COL_WORKER_ID);
     job->worker_pid = stmt_col_int(s, COL_WORKER_PID);
     job->queued_at_us = stmt_col_i64(s, COL_QUEUED_AT);
     job->started_at_us = stmt_col_i64(s, COL_STARTED_AT);
+    job->progress_ppm = stmt_col_int(s, COL_PROGRESS);
+    job->progress_at_us = stmt_col_i64(s, COL_PROGRESS_AT);
     job->finished_at_us = stmt_col_i64(s, COL_FINISHED_AT);
     job->updated_at_us = stmt_col_i64(s, COL_UPDATED_AT);
     job->cancel_requested_at_us = stmt_col_i64(s, COL_CANCEL_REQUESTED_AT);
@@ -85,6 +92,7 @@ int job_row_read(struct stmt *s, struct job *job, struct errinfo *e)
     job->function = stmt_col_copy(s, COL_FUNCTION, NULL);
     job->name = stmt_col_copy(s, COL_NAME, NULL);
     job->reason = stmt_col_copy(s, COL_REASON, NULL);
+    job->progress_message = stmt_col_copy(s, COL_PROGRESS_MESSAGE, NULL);
     job->payload = stmt_col_copy(s, COL_PAYLOAD, &job->payload_len);
     return 0;
 }

@@ -20,10 +20,10 @@
 
 /* The columns that job_row_read() wants, from 0 on. */
 #define JOB_COLUMNS                                                                            \
-    "id, id_rand, state, version, change_seq, priority, attempt, worker_id, worker_pid,"       \
-    " queued_at_us, started_at_us, finished_at_us, updated_at_us, cancel_requested_at_us,"     \
-    " scheduled_at_us, created_at_us, timeout_us, grace_us, pool, queue, function, name,"      \
-    " reason, payload"
+    "id, id_rand, state, version, change_seq, priority, attempt, releases, worker_id,"         \
+    " worker_pid, queued_at_us, started_at_us, progress_ppm, progress_at_us,"                  \
+    " finished_at_us, updated_at_us, cancel_requested_at_us, scheduled_at_us, created_at_us,"  \
+    " timeout_us, grace_us, pool, queue, function, name, reason, progress_message, payload"
 
 /* The id in two columns. */
 struct uuid7 row_id(struct stmt *s, int column);

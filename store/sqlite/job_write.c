@@ -7,12 +7,13 @@
 #include "store/sqlite/sq.h"
 
 static const char INSERT[] =
-    "INSERT INTO job (id, id_rand, state, version, change_seq, priority, attempt, worker_id,"
-    " worker_pid, queued_at_us, started_at_us, finished_at_us, updated_at_us,"
+    "INSERT INTO job (id, id_rand, state, version, change_seq, priority, attempt, releases,"
+    " worker_id, worker_pid, queued_at_us, started_at_us, progress_ppm, progress_at_us,"
+    " finished_at_us, updated_at_us,"
     " cancel_requested_at_us, scheduled_at_us, created_at_us, timeout_us, grace_us, pool, "
     "queue,"
     " function, name, reason, payload)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, 0, 0, ?9, 0, ?10, ?11, ?12, ?13, ?14, ?15,"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, ?8, 0, -1, 0, 0, ?9, 0, ?10, ?11, ?12, ?13, ?14, ?15,"
     " ?16, ?17, ?18, ?19)";
 static const char INSERT_PAYLOAD[] =
     "INSERT INTO job_payload (job_id, payload) VALUES (?1, ?2)";
@@ -24,7 +25,8 @@ static const char NEXT[] = "SELECT " JOB_COLUMNS
 static const char CLAIM[] =
     "UPDATE job SET state = 'running', version = version + 1, change_seq = ?2,"
     " attempt = attempt + 1, worker_id = ?3, worker_pid = ?4, started_at_us = ?5,"
-    " updated_at_us = ?5, reason = NULL"
+    " progress_ppm = -1, progress_at_us = 0, progress_message = NULL, updated_at_us = ?5,"
+    " reason = NULL"
     " WHERE id = ?1 AND state = 'queued'";
 
 static const char DUE[] =
@@ -48,9 +50,14 @@ static const char CANCEL_RUNNING[] =
 
 static const char RELEASE[] =
     "UPDATE job SET state = 'queued', version = version + 1, change_seq = ?3,"
-    " attempt = attempt - 1, worker_id = 0, worker_pid = 0, started_at_us = 0, reason = ?4,"
+    " releases = releases + 1, worker_id = 0, worker_pid = 0, started_at_us = 0, reason = ?4,"
     " updated_at_us = ?5"
     " WHERE id = ?1 AND id_rand = ?2 AND state = 'running' AND attempt = ?6";
+
+static const char PROGRESS[] =
+    "UPDATE job SET version = version + 1, change_seq = ?3, progress_ppm = ?4,"
+    " progress_message = ?5, progress_at_us = ?6, updated_at_us = ?6"
+    " WHERE id = ?1 AND id_rand = ?2 AND state IN ('running', 'canceling') AND attempt = ?7";
 
 /* One statement for each state: IN would leave the partial index out. */
 static const char REPOOL_QUEUED[] =
@@ -193,6 +200,10 @@ int sq_job_claim(struct store *st, const char *pool, int64_t worker_id, int work
     job.worker_pid = worker_pid;
     job.started_at_us = now_us;
     job.updated_at_us = now_us;
+    job.progress_ppm = -1;
+    job.progress_at_us = 0;
+    free(job.progress_message);
+    job.progress_message = NULL;
     free(job.reason);
     job.reason = NULL;
     *ret_job = job;
@@ -293,6 +304,26 @@ int sq_job_release(struct store *st, struct uuid7 id, int attempt, const char *r
     stmt_text(s, 4, reason);
     stmt_i64(s, 5, now_us);
     stmt_i64(s, 6, attempt);
+    return change_state(sq, s, e);
+}
+
+int sq_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
+                    const char *message, usec_t now_us, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    struct sq *sq = sq_of(st);
+    int r;
+
+    r = stmt_get(sq->db, PROGRESS, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, uuid7_key(id));
+    stmt_i64(s, 2, uuid7_rand(id));
+    stmt_i64(s, 3, next_seq(sq));
+    stmt_i64(s, 4, ppm);
+    stmt_text(s, 5, message);
+    stmt_i64(s, 6, now_us);
+    stmt_i64(s, 7, attempt);
     return change_state(sq, s, e);
 }
 

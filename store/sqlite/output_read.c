@@ -91,24 +91,3 @@ int sq_read_capture(struct store_reader *rd, struct uuid7 id, int attempt, enum 
     *ret_capture = c;
     return 0;
 }
-
-int sq_output_is_spilled(struct store *st, struct uuid7 id, int attempt, enum stream stream,
-                         bool *ret_spilled, struct errinfo *e)
-{
-    struct db *db = sq_of(st)->db;
-    struct capture c = { 0 };
-    int r;
-
-    r = check_exists(db, id, e);
-    if (r == ERR_JOB_NOT_FOUND) {
-        *ret_spilled = false;
-        return 0;
-    }
-    if (r < 0)
-        return r;
-    r = find_capture(db, id, attempt, stream, &c, e);
-    if (r < 0)
-        return r;
-    *ret_spilled = c.spilled;
-    return 0;
-}

@@ -52,6 +52,8 @@ int sq_job_cancel_running(struct store *st, struct uuid7 id, const char *reason,
                           struct errinfo *e);
 int sq_job_release(struct store *st, struct uuid7 id, int attempt, const char *reason,
                    usec_t now_us, struct errinfo *e);
+int sq_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
+                    const char *message, usec_t now_us, struct errinfo *e);
 int sq_jobs_repool(struct store *st, const char *function, const char *pool, struct errinfo *e);
 
 /* attempt_write.c */
@@ -74,8 +76,6 @@ int sq_read_result(struct store_reader *rd, struct uuid7 id, enum result_kind *r
                    char **ret_bytes, size_t *ret_len, struct errinfo *e);
 int sq_read_capture(struct store_reader *rd, struct uuid7 id, int attempt, enum stream stream,
                     struct capture *ret_capture, struct errinfo *e);
-int sq_output_is_spilled(struct store *st, struct uuid7 id, int attempt, enum stream stream,
-                         bool *ret_spilled, struct errinfo *e);
 
 /* overview.c */
 int sq_next_due(struct store *st, usec_t *ret_at_us, struct errinfo *e);
