@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -29,6 +30,20 @@ static size_t utf8_floor(const char *text, size_t len)
     return len;
 }
 
+/* Names in a pointer are the client's and may be as long as its request. No "/" is part of one.
+ */
+static size_t pointer_floor(const char *pointer)
+{
+    size_t len = strnlen(pointer, FAULTS_POINTER_MAX_BYTES + 1);
+
+    if (len <= FAULTS_POINTER_MAX_BYTES)
+        return len;
+    len = FAULTS_POINTER_MAX_BYTES;
+    while (len > 1 && pointer[len] != '/')
+        len--;
+    return len;
+}
+
 void faults_add(struct faults *f, const char *pointer, const char *code, const char *format,
                 ...)
 {
@@ -48,7 +63,7 @@ void faults_add(struct faults *f, const char *pointer, const char *code, const c
     if (len >= sizeof detail)
         len = utf8_floor(detail, sizeof detail - 4);
     *next_item(f) = (struct fault){
-        .pointer = mem_str(pointer),
+        .pointer = mem_dup(pointer, pointer_floor(pointer)),
         .code = code,
         .detail = mem_dup(detail, len),
     };

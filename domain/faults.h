@@ -10,7 +10,8 @@
 
 #include "base/clean.h"
 
-#define FAULTS_MAX 100
+#define FAULTS_MAX               100
+#define FAULTS_POINTER_MAX_BYTES 1024
 
 struct fault {
     char *pointer;    /* JSON pointer (RFC 6901) in URI fragment form: "#/env/PATH" */
@@ -24,7 +25,7 @@ struct faults {
     size_t total; /* found altogether */
 };
 
-/* Add one; pointer is copied. */
+/* Add one; pointer is copied. One that is too long is cut back to a place around it. */
 __attribute__((format(printf, 4, 5))) void
 faults_add(struct faults *f, const char *pointer, const char *code, const char *format, ...);
 /* pointer + "/" + member, the member escaped by RFC 6901 and RFC 3986; the caller frees it. */

@@ -51,10 +51,10 @@ struct job {
     usec_t finished_at_us;
     usec_t updated_at_us;
     usec_t cancel_requested_at_us;
-    char *reason;      /* why it was canceled, or why it waits */
-    int attempt;       /* 0 before the first claim, one more with each; fences outcomes */
-    int releases;      /* attempts that were given back: they do not count as tried */
-    int progress_ppm;  /* of the current attempt, in parts per million; -1: not said */
+    char *reason;     /* why it was canceled, or why it waits */
+    int attempt;      /* 0 before the first claim, one more with each; fences outcomes */
+    int releases;     /* attempts that were given back: they do not count as tried */
+    int progress_ppm; /* of the current attempt, in parts per million; -1: not said */
     char *progress_message;
     usec_t progress_at_us;
     int64_t worker_id; /* owner while running or canceling, else of the last attempt; 0: none */

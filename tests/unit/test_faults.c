@@ -87,6 +87,31 @@ static void long_details_are_cut_between_characters(void **state)
     }
 }
 
+static void long_pointers_are_cut_back_to_the_place_around(void **state)
+{
+    AUTO_FINI(faults) struct faults f = { 0 };
+    char name[FAULTS_POINTER_MAX_BYTES];
+    AUTO(mem) char *at_limit = NULL;
+    AUTO(mem) char *in_env = NULL;
+    AUTO(mem) char *deeper = NULL;
+
+    (void)state;
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    in_env = faults_pointer("#/env", name);
+    deeper = faults_pointer(in_env, "y");
+    name[sizeof name - 2] = '\0';
+    at_limit = faults_pointer("#", name);
+
+    faults_add(&f, at_limit, "unknown-field", "x");
+    faults_add(&f, in_env, "unknown-field", "x");
+    faults_add(&f, deeper, "unknown-field", "x");
+    assert_int_equal(strlen(at_limit), FAULTS_POINTER_MAX_BYTES);
+    assert_string_equal(f.items[0].pointer, at_limit);
+    assert_string_equal(f.items[1].pointer, "#/env");
+    assert_string_equal(f.items[2].pointer, "#/env");
+}
+
 static void fini_may_be_called_twice(void **state)
 {
     struct faults f = { 0 };
@@ -105,6 +130,7 @@ int main(void)
         cmocka_unit_test(a_fault_keeps_its_place_code_and_text),
         cmocka_unit_test(faults_beyond_the_limit_are_only_counted),
         cmocka_unit_test(long_details_are_cut_between_characters),
+        cmocka_unit_test(long_pointers_are_cut_back_to_the_place_around),
         cmocka_unit_test(fini_may_be_called_twice),
     };
 

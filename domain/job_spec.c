@@ -1,0 +1,143 @@
+#include "domain/job_spec.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "domain/job_spec_members.h"
+#include "domain/json_text.h"
+
+#define QUEUE_DEFAULT "default"
+
+/* ---- what the members mean to each other --------------------------------------------------
+ */
+
+static void check_program(struct job_spec_draft *d)
+{
+    if (d->sent[SPEC_STDIN])
+        faults_add(d->faults, "#/stdin", "not-applicable",
+                   "the function is a warm program, which has one stdin for all its jobs: send "
+                   "the input as args");
+    if (d->sent[SPEC_ENV])
+        faults_add(
+            d->faults, "#/env", "not-applicable",
+            "the function is a warm program, which has one environment for all its jobs: "
+            "send the values as args");
+}
+
+static void check_members(struct job_spec_draft *d)
+{
+    const struct function *fn = d->spec->fn;
+
+    if (d->sent[SPEC_FUNCTION] && d->sent[SPEC_COMMAND])
+        faults_add(d->faults, "#/command", "conflict",
+                   "exactly one of function and command must be given");
+    if (!d->sent[SPEC_FUNCTION] && !d->sent[SPEC_COMMAND])
+        faults_add(d->faults, "#", "missing",
+                   "exactly one of function and command must be given");
+    if (d->sent[SPEC_DELAY] && d->sent[SPEC_RUN_AT])
+        faults_add(d->faults, "#/run_at", "conflict",
+                   "at most one of delay_seconds and run_at may be given");
+    if (fn && fn->kind == FUNCTION_PROGRAM)
+        check_program(d);
+    if (fn && fn->kind == FUNCTION_COMMAND) {
+        function_check_args(fn, d->sent[SPEC_ARGS], d->faults);
+        job_spec_env_check_function(d);
+    }
+}
+
+/* ---- decoding
+ * --------------------------------------------------------------------------------
+ */
+
+static char *payload_of(const struct job_spec_draft *d, size_t *ret_len)
+{
+    static const enum job_spec_member parts[] = { SPEC_COMMAND, SPEC_ARGS, SPEC_STDIN, SPEC_ENV,
+                                                  SPEC_LABELS };
+    AUTO_FINI(buf) struct buf b = { 0 };
+
+    buf_add_char(&b, '{');
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        const json_t *value = d->sent[parts[i]];
+
+        if (!value)
+            continue;
+        buf_printf(&b, "%s\"%s\":", b.len > 1 ? "," : "", job_spec_member_name(parts[i]));
+        json_text_add(&b, value);
+    }
+    buf_add_char(&b, '}');
+    *ret_len = b.len;
+    return buf_steal(&b);
+}
+
+/* What the job leaves open its function says, and jobd what that leaves open. */
+static void fill_gaps(struct job_spec_draft *d)
+{
+    struct job_spec *spec = d->spec;
+
+    if (!d->sent[SPEC_TIMEOUT] && spec->fn)
+        spec->timeout_us = spec->fn->timeout_us;
+    if (!d->sent[SPEC_GRACE])
+        spec->grace_us = spec->fn ? spec->fn->grace_us : JOB_GRACE_DEFAULT_US;
+    if (!spec->queue)
+        spec->queue = mem_str(QUEUE_DEFAULT);
+    spec->payload = payload_of(d, &spec->payload_len);
+}
+
+int job_spec_decode(const json_t *body, const struct job_spec_rules *rules,
+                    struct job_spec *spec, struct faults *f, struct errinfo *e)
+{
+    struct job_spec_draft d = { .rules = rules, .spec = spec, .faults = f };
+    size_t before = f->total;
+
+    /* It stands for all else that may be wrong: the client can do nothing about it. */
+    if (!rules->allow_commands && json_object_get(body, "command"))
+        return err_set(e, ERR_COMMANDS_DISABLED,
+                       "jobs with a command need allow_commands: true in the server's "
+                       "configuration; without it, name a configured function");
+    if (job_spec_want(&d, json_is_object(body), body, "#", "an object")) {
+        job_spec_members_decode(&d, body);
+        check_members(&d);
+    }
+    if (f->total == before + 1)
+        return err_set(e, ERR_VALIDATION, "there is 1 fault");
+    if (f->total > before)
+        return err_set(e, ERR_VALIDATION, "there are %zu faults", f->total - before);
+    fill_gaps(&d);
+    return 0;
+}
+
+/* ---- the job --------------------------------------------------------------------------------
+ */
+
+void job_spec_to_job(struct job_spec *spec, usec_t now_us, struct job *ret_job)
+{
+    usec_t due_us = spec->delay_us > 0 ? now_us + spec->delay_us : spec->run_at_us;
+    bool later = due_us > now_us;
+
+    *ret_job = (struct job){
+        .state = later ? JOB_SCHEDULED : JOB_QUEUED,
+        .version = 1,
+        .function = spec->fn ? mem_str(spec->fn->name) : NULL,
+        .pool = mem_str(spec->fn ? function_pool(spec->fn) : ""),
+        .queue = TAKE(spec->queue),
+        .name = TAKE(spec->name),
+        .priority = spec->priority,
+        .timeout_us = spec->timeout_us,
+        .grace_us = spec->grace_us,
+        .payload = TAKE(spec->payload),
+        .payload_len = spec->payload_len,
+        .created_at_us = now_us,
+        .scheduled_at_us = later ? due_us : 0,
+        .queued_at_us = later ? 0 : now_us,
+        .updated_at_us = now_us,
+    };
+}
+
+void job_spec_fini(struct job_spec *spec)
+{
+    free(spec->queue);
+    free(spec->name);
+    free(spec->payload);
+    *spec = (struct job_spec){ 0 };
+}
