@@ -18,6 +18,9 @@
 
 #define EVENTS_MAX  64
 #define WAITERS_MAX 20000
+/* A chatty program must not make the disk spin: what attempts say is written this often at
+ * most. */
+#define PROGRESS_INTERVAL_US (100 * USEC_PER_MS)
 
 /* -- requests from other threads ------------------------------------------------------------
  */
@@ -197,9 +200,15 @@ static void on_outcome(void *ctx, struct link *link, struct outcome *take_outcom
 
 static void on_progress(void *ctx, struct link *link, const struct proto_progress *progress)
 {
-    (void)ctx;
-    (void)link;
-    (void)progress;
+    struct engine *en = ctx;
+    struct owned *o = owned_find_attempt(&en->owned, progress->job_id, progress->attempt);
+
+    if (!o || o->worker_id != link->worker_id)
+        return;
+    owned_progress(o, progress->fraction < 0 ? -1 : (int)(progress->fraction * 1e6 + 0.5),
+                   mem_str_or_null(progress->message));
+    if (en->progress_due_us == 0)
+        en->progress_due_us = en->progress_last_us + PROGRESS_INTERVAL_US;
 }
 
 /* -- what the supervisor says ---------------------------------------------------------------
@@ -368,6 +377,8 @@ static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
         earlier(&wait_us, en->store_retry_us - now_us);
     else if (en->next_due_us != 0)
         earlier(&wait_us, en->next_due_us - clock_wall_us());
+    if (en->progress_due_us != 0)
+        earlier(&wait_us, en->progress_due_us - now_us);
     if (en->draining && !en->drain_forced)
         earlier(&wait_us, en->drain_deadline_us - now_us);
     return wait_us;

@@ -36,6 +36,20 @@ struct owned *owned_add(struct owned_table *t, struct uuid7 id, int attempt, int
     return o;
 }
 
+void owned_progress(struct owned *o, int ppm, char *take_message)
+{
+    free(o->progress_message);
+    o->progress_message = take_message;
+    o->progress_ppm = ppm;
+    o->progressed = true;
+}
+
+static void owned_free(struct owned *o)
+{
+    free(o->progress_message);
+    free(o);
+}
+
 void owned_remove(struct owned_table *t, struct uuid7 id, int attempt)
 {
     struct owned *o = owned_find_attempt(t, id, attempt);
@@ -43,7 +57,7 @@ void owned_remove(struct owned_table *t, struct uuid7 id, int attempt)
     if (!o)
         return;
     HASH_DEL(t->by_key, o);
-    free(o);
+    owned_free(o);
 }
 
 size_t owned_count(const struct owned_table *t)
@@ -68,6 +82,6 @@ void owned_table_fini(struct owned_table *t)
     HASH_ITER(hh, t->by_key, o, next)
     {
         HASH_DEL(t->by_key, o);
-        free(o);
+        owned_free(o);
     }
 }

@@ -19,8 +19,11 @@ struct owned {
     struct uuid7 id;
     int attempt;
     int64_t worker_id;
-    bool canceling; /* else running */
-    bool settled;   /* its outcome has come and waits for the next transaction */
+    bool canceling;  /* else running */
+    bool settled;    /* its outcome has come and waits for the next transaction */
+    bool progressed; /* it has said something that is not on disk yet: */
+    int progress_ppm;
+    char *progress_message; /* owned; may be NULL */
     UT_hash_handle hh;
 };
 
@@ -35,6 +38,8 @@ struct owned *owned_add(struct owned_table *t, struct uuid7 id, int attempt, int
 struct owned *owned_find(const struct owned_table *t, struct uuid7 id);
 /* The entry of just this attempt, or NULL: the fence for whatever a worker says. */
 struct owned *owned_find_attempt(const struct owned_table *t, struct uuid7 id, int attempt);
+/* Note what it says, for the next transaction; message is taken. */
+void owned_progress(struct owned *o, int ppm, char *take_message);
 void owned_remove(struct owned_table *t, struct uuid7 id, int attempt);
 size_t owned_count(const struct owned_table *t);
 /* Those of one worker that are not settled: what it still has to do. */

@@ -53,6 +53,9 @@ struct engine {
     int64_t waiting_jobs; /* scheduled and queued, on disk */
     usec_t next_due_us;   /* wall clock; 0: nothing is scheduled */
 
+    usec_t progress_due_us; /* monotonic: when what attempts have said is written; 0: nothing */
+    usec_t progress_last_us; /* monotonic: when it was last */
+
     int epoll_fd;
     int wake_fd;    /* eventfd */
     int control_fd; /* to the supervisor */

@@ -80,6 +80,37 @@ static void note_due(struct turn *t, usec_t at_us)
         t->next_due_us = at_us;
 }
 
+/* -- what attempts say of themselves --------------------------------------------------------
+ */
+
+static int apply_progress(struct turn *t)
+{
+    int r;
+
+    if (t->en->progress_due_us == 0)
+        return 0;
+    for (struct owned *o = t->en->owned.by_key; o; o = o->hh.next) {
+        if (!o->progressed)
+            continue;
+        r = store_job_progress(t->en->conf.store, o->id, o->attempt, o->progress_ppm,
+                               o->progress_message, t->now_us, &t->err);
+        if (r < 0)
+            return r;
+        job_changed(t, o->id, o->canceling ? JOB_CANCELING : JOB_RUNNING);
+    }
+    return 0;
+}
+
+static void publish_progress(struct engine *en)
+{
+    if (en->progress_due_us == 0)
+        return;
+    for (struct owned *o = en->owned.by_key; o; o = o->hh.next)
+        o->progressed = false;
+    en->progress_due_us = 0;
+    en->progress_last_us = clock_mono_us();
+}
+
 /* -- attempts that have ended ---------------------------------------------------------------
  */
 
@@ -443,6 +474,7 @@ static void turn_publish(struct turn *t)
     en->next_due_us = t->next_due_us;
     for (size_t i = 0; i < t->effect_count; i++)
         publish_effect(en, &t->effects[i]);
+    publish_progress(en);
     drop_endings(en);
     links_flush(en->links);
     answer_requests(t);
@@ -492,6 +524,8 @@ bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us
         return true;
     if (en->next_due_us != 0 && en->next_due_us <= now_wall_us)
         return true;
+    if (en->progress_due_us != 0 && en->progress_due_us <= now_mono_us)
+        return true;
     if (en->draining)
         return false;
     for (const struct link *link = links_first(en->links); link; link = link->next) {
@@ -512,6 +546,8 @@ static int turn_apply(struct turn *t)
     int r;
 
     r = store_begin(t->en->conf.store, &t->err);
+    if (r == 0)
+        r = apply_progress(t); /* before an ending, after which the attempt has no say */
     if (r == 0)
         r = apply_endings(t);
     if (r == 0)

@@ -94,13 +94,13 @@ int store_job_finish(struct store *st, const struct outcome *o, enum job_state t
                      usec_t now_us, struct errinfo *e);
 
 /* running at this attempt -> queued, as if the claim had not been: the owner and the start are
- * cleared, and the attempt is counted in `releases`; its number stays used, since it is the fence.
- * reason says why the job waits (the next claim clears it). */
+ * cleared, and the attempt is counted in `releases`; its number stays used, since it is the
+ * fence. reason says why the job waits (the next claim clears it). */
 int store_job_release(struct store *st, struct uuid7 id, int attempt, const char *reason,
                       usec_t now_us, struct errinfo *e);
 
-/* What a running or canceling attempt says of itself: ppm is its progress in parts per million or
- * -1, message may be NULL. Not a change of state, but one of the version. */
+/* What a running or canceling attempt says of itself: ppm is its progress in parts per million
+ * or -1, message may be NULL. Not a change of state, but one of the version. */
 int store_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
                        const char *message, usec_t now_us, struct errinfo *e);
 
@@ -115,6 +115,7 @@ struct store_owned {
     int attempt;
     int64_t worker_id;
     enum job_state state; /* running or canceling */
+    usec_t started_at_us;
 };
 /* All of them, as a heap array that the caller frees. Returns the count. */
 int store_jobs_owned(struct store *st, struct store_owned **ret_items, struct errinfo *e);

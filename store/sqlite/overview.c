@@ -13,10 +13,12 @@ static const char COUNT_QUEUED[] =
 static const char COUNT_SCHEDULED[] =
     "SELECT count(*) FROM job INDEXED BY job_due WHERE state = 'scheduled'";
 static const char OWNED_RUNNING[] =
-    "SELECT id, id_rand, state, attempt, worker_id FROM job INDEXED BY job_by_state"
+    "SELECT id, id_rand, state, attempt, worker_id, started_at_us FROM job INDEXED BY "
+    "job_by_state"
     " WHERE state = 'running' AND state <> 'succeeded' ORDER BY id";
 static const char OWNED_CANCELING[] =
-    "SELECT id, id_rand, state, attempt, worker_id FROM job INDEXED BY job_by_state"
+    "SELECT id, id_rand, state, attempt, worker_id, started_at_us FROM job INDEXED BY "
+    "job_by_state"
     " WHERE state = 'canceling' AND state <> 'succeeded' ORDER BY id";
 static const char PING[] = "SELECT 1 FROM ledger WHERE one = 1";
 
@@ -93,6 +95,7 @@ static int add_owned(struct db *db, const char *sql, struct owned_list *list, st
         owned->id = row_id(s, 0);
         owned->attempt = stmt_col_int(s, 3);
         owned->worker_id = stmt_col_i64(s, 4);
+        owned->started_at_us = stmt_col_i64(s, 5);
         r = row_state(s, 2, &owned->state, e);
         if (r < 0)
             return r;
