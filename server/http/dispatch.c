@@ -1,0 +1,195 @@
+#include "server/http/dispatch.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "server/http/problem.h"
+
+/* -- suspend and resume ----------------------------------------------------------------------
+ *
+ * A handler that returns HTTP_PENDING has arranged for http_resume(), which may run on another
+ * thread at any moment: before the handler has returned, before MHD_suspend_connection(), after
+ * it. MHD forgets a resume that comes before the suspend, so exactly one side must call
+ * MHD_resume_connection(), after the suspend. The phase settles which:
+ *
+ *   HTTP thread                                    any thread
+ *   phase = RUNNING; handler()                     http_resume():
+ *   phase is RESUMED already? call next at once      old = exchange(phase, RESUMED)
+ *   MHD_suspend_connection()                         old is SUSPENDED: MHD_resume_connection()
+ *   compare-exchange(phase, RUNNING -> SUSPENDED)    old is RUNNING: nothing; the HTTP thread's
+ *   that failed: MHD_resume_connection()             compare-exchange will fail
+ *
+ * With old == RUNNING the HTTP thread may already answer and free the request, so http_resume()
+ * does not touch it after the exchange. With old == SUSPENDED nothing can go on before MHD has
+ * been told: a suspended connection does not even notice that its client has left. The exchange
+ * is also what makes the resumer's writes visible to rq->next.
+ */
+enum phase { PHASE_RUNNING, PHASE_SUSPENDED, PHASE_RESUMED };
+
+void http_resume(struct http_req *rq)
+{
+    struct request *r = (struct request *)rq;
+    struct MHD_Connection *connection = r->connection;
+    int old = atomic_exchange_explicit(&r->phase, PHASE_RESUMED, memory_order_acq_rel);
+
+    assert(old != PHASE_RESUMED);
+    if (old == PHASE_SUSPENDED)
+        MHD_resume_connection(connection);
+}
+
+/* True: suspended, or on its way back from there. False: resumed already, go on at once. */
+static bool suspend(struct request *r)
+{
+    int phase = PHASE_RUNNING;
+
+    if (atomic_load_explicit(&r->phase, memory_order_acquire) == PHASE_RESUMED)
+        return false;
+    MHD_suspend_connection(r->connection);
+    if (!atomic_compare_exchange_strong_explicit(&r->phase, &phase, PHASE_SUSPENDED,
+                                                 memory_order_acq_rel, memory_order_acquire))
+        MHD_resume_connection(r->connection);
+    return true;
+}
+
+/* The first call, or the one after a resume. */
+static http_handler handler_of(const struct request *r)
+{
+    return r->stage == REQUEST_RUNNING ? r->rq.next : r->route->handler;
+}
+
+static int answer_options(struct request *r)
+{
+    http_set_header(&r->rs, "Allow", "%s",
+                    r->match.resource ? resource_allow(r->match.resource)
+                                      : "GET, HEAD, POST, DELETE, OPTIONS");
+    return http_reply_empty(&r->rs, MHD_HTTP_NO_CONTENT);
+}
+
+enum MHD_Result dispatch_run(struct request *r)
+{
+    int result;
+
+    if (r->refusal < 0)
+        return dispatch_answer(r, r->refusal);
+    if (!r->route)
+        return dispatch_answer(r, answer_options(r));
+    for (;;) {
+        http_handler handler = handler_of(r);
+
+        /* Acquire: this thread may be here because of a resume it has not seen otherwise. */
+        (void)atomic_exchange_explicit(&r->phase, PHASE_RUNNING, memory_order_acq_rel);
+        r->stage = REQUEST_RUNNING;
+        r->rq.next = NULL;
+        result = handler(&r->rq, &r->rs);
+        if (result != HTTP_PENDING)
+            return dispatch_answer(r, result);
+        assert(r->rq.next);
+        if (suspend(r))
+            return MHD_YES;
+    }
+}
+
+/* -- the answer -----------------------------------------------------------------------------
+ */
+
+static bool is_json(const struct http_body_ *a)
+{
+    const char *type = answer_header(a, "Content-Type");
+
+    return type && strcmp(type, "application/json") == 0;
+}
+
+/* Accept is asked only about JSON: logs and results have the type that they have. */
+static int check_accept(struct request *r)
+{
+    if (r->rs.status != MHD_HTTP_OK || !is_json(&r->answer) || accept_allows(&r->seen.accept))
+        return 0;
+    return err_set(&r->rs.err, ERR_NOT_ACCEPTABLE, "the resource is application/json");
+}
+
+static bool needs_retry_after(int result)
+{
+    int status = err_meta(result)->http_status;
+
+    return status == MHD_HTTP_SERVICE_UNAVAILABLE || status == MHD_HTTP_TOO_MANY_REQUESTS ||
+           result == ERR_RESULT_NOT_READY;
+}
+
+/* Whatever the handler had put together goes, but for its headers: they say more about the
+ * error, such as Retry-After, Allow or Content-Range. */
+static void answer_problem(struct request *r, int result)
+{
+    struct problem p = {
+        .code = result,
+        .detail = r->rs.err.text,
+        .request_id = r->rq.request_id,
+        .faults = &r->rs.faults,
+    };
+    char *text;
+    size_t len;
+
+    answer_drop_body(&r->answer);
+    text = problem_encode(&p, &len);
+    (void)http_reply_bytes(&r->rs, err_meta(result)->http_status, "application/problem+json",
+                           text, len);
+    if (needs_retry_after(result) && !answer_header(&r->answer, "Retry-After"))
+        answer_set_static(&r->answer, "Retry-After", "1");
+}
+
+static void add_common_headers(struct request *r)
+{
+    struct http_body_ *a = &r->answer;
+
+    /* Borrowed: it lives as long as the request, and MHD copies it. */
+    answer_set_static(a, "X-Request-Id", r->rq.request_id);
+    answer_set_static(a, "X-Content-Type-Options", "nosniff");
+    answer_set_static(a, "Vary", "Accept, Authorization, Prefer");
+    if (!answer_header(a, "Cache-Control"))
+        answer_set_static(a, "Cache-Control",
+                          answer_header(a, "ETag") ? "private, no-cache" : "no-store");
+    if (atomic_load_explicit(r->thread->quiescing, memory_order_relaxed))
+        answer_set_static(a, "Connection", "close");
+}
+
+/* Never the query or the body: they may hold what is nobody else's business. One line for each
+ * request is for debugging; what the server could not do is always told. */
+static void log_answer(const struct request *r, int result)
+{
+    const char *route = r->match.resource ? resource_path(r->match.resource) : NULL;
+    usec_t took_us = clock_mono_us() - r->started_us;
+
+    if (r->rs.status < 500 || result == ERR_DRAINING) {
+        log_debug("http.request", LSTR("method", r->method), LSTR("route", route),
+                  LI64("status", r->rs.status), LI64("duration_us", took_us),
+                  LSTR("request_id", r->rq.request_id));
+        return;
+    }
+    log_write(
+        r->rs.status == MHD_HTTP_SERVICE_UNAVAILABLE ? LOG_WARN : LOG_ERROR, "http.failed",
+        (const struct log_field[]){ LSTR("method", r->method), LSTR("route", route),
+                                    LI64("status", r->rs.status), LI64("duration_us", took_us),
+                                    LSTR("request_id", r->rq.request_id),
+                                    LSTR("code", result < 0 ? err_meta(result)->symbol : NULL),
+                                    LSTR("reason", r->rs.err.text), LOG_END_ });
+}
+
+enum MHD_Result dispatch_answer(struct request *r, int result)
+{
+    struct MHD_Response *response;
+    enum MHD_Result queued;
+
+    if (result >= 0)
+        result = check_accept(r);
+    if (result < 0)
+        answer_problem(r, result);
+    add_common_headers(r);
+    log_answer(r, result);
+    r->stage = REQUEST_ANSWERED;
+    response = answer_to_mhd(&r->answer);
+    if (!response)
+        return MHD_NO;
+    queued = MHD_queue_response(r->connection, (unsigned)r->rs.status, response);
+    MHD_destroy_response(response);
+    return queued;
+}

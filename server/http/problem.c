@@ -1,0 +1,82 @@
+#include "server/http/problem.h"
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+
+/* A JSON string. The detail may quote what a client sent, so bytes that are not UTF-8 are
+ * replaced here rather than trusted to be absent. */
+static void add_string(struct buf *b, const char *text)
+{
+    size_t len = strlen(text);
+
+    buf_add_char(b, '"');
+    for (size_t i = 0; i < len;) {
+        unsigned char c = (unsigned char)text[i];
+        size_t n = text_utf8_len(text + i, len - i);
+
+        if (n == 0)
+            buf_add_str(b, "\xEF\xBF\xBD");
+        else if (c == '"' || c == '\\')
+            buf_printf(b, "\\%c", c);
+        else if (c < 0x20)
+            buf_printf(b, "\\u%04x", c);
+        else
+            buf_add(b, text + i, n);
+        i += n ? n : 1;
+    }
+    buf_add_char(b, '"');
+}
+
+/* Opens with "," because `type` always comes first. */
+static void add_member(struct buf *b, const char *name, const char *value)
+{
+    buf_printf(b, ",\"%s\":", name);
+    add_string(b, value);
+}
+
+static void add_faults(struct buf *b, const struct faults *f)
+{
+    buf_add_str(b, ",\"errors\":[");
+    for (size_t i = 0; i < f->count; i++) {
+        buf_add_str(b, i ? ",{\"pointer\":" : "{\"pointer\":");
+        add_string(b, f->items[i].pointer);
+        add_member(b, "code", f->items[i].code);
+        add_member(b, "detail", f->items[i].detail);
+        buf_add_char(b, '}');
+    }
+    buf_add_char(b, ']');
+    if (f->total > f->count)
+        buf_printf(b, ",\"errors_total\":%zu", f->total);
+}
+
+static bool is_internal(int code, const struct err_meta *meta)
+{
+    return meta->http_status == 500 || code == ERR_DATABASE || code == ERR_STORAGE_FULL ||
+           code == ERR_AGAIN;
+}
+
+char *problem_encode(const struct problem *p, size_t *ret_len)
+{
+    AUTO_FINI(buf) struct buf b = { 0 };
+    const struct err_meta *meta = err_meta(p->code);
+    const char *detail = p->detail ? p->detail : "";
+    char *text;
+
+    if (is_internal(p->code, meta))
+        detail = "The server's log has the reason under this request id.";
+    buf_printf(&b, "{\"type\":\"/problems/%s\"", meta->slug);
+    add_member(&b, "title", meta->title);
+    buf_printf(&b, ",\"status\":%d", meta->http_status);
+    if (*detail)
+        add_member(&b, "detail", detail);
+    add_member(&b, "code", meta->slug);
+    add_member(&b, "request_id", p->request_id);
+    if (p->faults && p->faults->count > 0)
+        add_faults(&b, p->faults);
+    buf_add_str(&b, "}\n");
+    *ret_len = b.len;
+    text = buf_steal(&b);
+    return text;
+}

@@ -1,0 +1,274 @@
+#include "server/http/request.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/json_text.h"
+#include "server/http/ranges.h"
+
+/* Longer request targets are refused; RFC 9110 4.1 asks to take 8000 octets at least. */
+#define URI_MAX_BYTES 8192
+/* A chunked body that is refused has no length to be judged by: it is read on and dropped, so
+ * that the client sees the reason, but not for ever. */
+#define DISCARD_MAX_BYTES ((uint64_t)64 << 20)
+
+static const struct request *request_of(const struct http_req *rq)
+{
+    return (const struct request *)rq;
+}
+
+/* RFC 9112 3.2.2: a server takes the absolute form too; its authority then is the host. */
+static char *after_authority(char *uri)
+{
+    char *at = strstr(uri, "://");
+
+    return uri[0] != '/' && at ? at + 3 + strcspn(at + 3, "/?") : uri;
+}
+
+struct request *request_new(struct http_thread *thread, struct MHD_Connection *connection,
+                            const char *uri)
+{
+    size_t len = uri ? strlen(uri) : 0;
+    bool too_long = len > URI_MAX_BYTES;
+    struct request *r;
+    char *mark;
+
+    if (too_long || len == 0) {
+        uri = "/";
+        len = 1;
+    }
+    r = mem_new0(sizeof *r + 2 * (len + 1));
+    r->thread = thread;
+    r->conf = thread->conf;
+    r->connection = connection;
+    r->started_us = clock_mono_us();
+    r->uri_too_long = too_long;
+    r->answer.fd = -1;
+    r->rs.body = &r->answer;
+    memcpy(r->uri, uri, len + 1);
+    mark = memchr(r->uri, '?', len);
+    if (mark)
+        *mark = 0;
+    r->query_raw = mark ? mark + 1 : r->uri + len;
+    r->path_work = r->uri + len + 1;
+    r->rq.service = thread->conf->service;
+    r->rq.path = after_authority(r->uri);
+    memcpy(r->path_work, r->rq.path, strlen(r->rq.path) + 1);
+    return r;
+}
+
+struct request *request_free(struct request *r)
+{
+    if (!r)
+        return NULL;
+    if (r->rq.state_free)
+        r->rq.state_free(r->rq.state);
+    faults_fini(&r->rs.faults);
+    answer_fini(&r->answer);
+    query_fini(&r->query);
+    buf_fini(&r->body);
+    free(r);
+    return NULL;
+}
+
+/* -- headers --------------------------------------------------------------------------------
+ */
+
+static void see_once(struct seen_headers *seen, const char **slot, const char *value)
+{
+    if (*slot)
+        seen->conflicting = true;
+    *slot = value;
+}
+
+static bool is_header(const char *name, const char *wanted)
+{
+    return strcasecmp(name, wanted) == 0;
+}
+
+/* Called for every line of every request: the length is the cheap half of the comparison. */
+static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_len, const char *value, size_t value_len)
+{
+    struct seen_headers *seen = cls;
+
+    (void)kind;
+    (void)value_len;
+    if (!value)
+        return MHD_YES;
+    switch (name_len) {
+    case 4:
+        if (is_header(name, "Host"))
+            see_once(seen, &seen->host, value);
+        break;
+    case 6:
+        if (is_header(name, "Accept"))
+            accept_feed_json(&seen->accept, value);
+        else if (is_header(name, "Prefer"))
+            prefer_feed(&seen->prefer, value);
+        else if (is_header(name, "Origin"))
+            seen->origin = value;
+        else if (is_header(name, "Expect"))
+            seen->expects_continue = strcasecmp(value, "100-continue") == 0;
+        break;
+    case 12:
+        if (is_header(name, "Content-Type"))
+            see_once(seen, &seen->content_type, value);
+        else if (is_header(name, "X-Request-Id"))
+            seen->request_id = value;
+        break;
+    case 14:
+        if (is_header(name, "Content-Length"))
+            see_once(seen, &seen->content_length, value);
+        else if (is_header(name, "Sec-Fetch-Site"))
+            seen->fetch_site = value;
+        break;
+    case 17:
+        if (is_header(name, "Transfer-Encoding"))
+            see_once(seen, &seen->transfer_encoding, value);
+        break;
+    default:
+        break;
+    }
+    return MHD_YES;
+}
+
+void request_scan_headers(struct request *r)
+{
+    (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_header, &r->seen);
+}
+
+const char *http_header(const struct http_req *rq, const char *name)
+{
+    return MHD_lookup_connection_value(request_of(rq)->connection, MHD_HEADER_KIND, name);
+}
+
+struct etag_question {
+    const char *etag;
+    bool listed;
+};
+
+static enum MHD_Result ask_etag(void *cls, enum MHD_ValueKind kind, const char *name,
+                                const char *value)
+{
+    struct etag_question *q = cls;
+
+    (void)kind;
+    if (value && is_header(name, "If-None-Match") && etag_listed(value, q->etag))
+        q->listed = true;
+    return MHD_YES;
+}
+
+bool http_none_match(const struct http_req *rq, const char *etag)
+{
+    struct etag_question q = { .etag = etag };
+
+    (void)MHD_get_connection_values(request_of(rq)->connection, MHD_HEADER_KIND, ask_etag, &q);
+    return q.listed;
+}
+
+int http_wait_seconds(const struct http_req *rq, int64_t max_seconds, int64_t *ret_seconds,
+                      bool *ret_from_header, struct errinfo *e)
+{
+    const struct prefer *prefer = &request_of(rq)->seen.prefer;
+    const char *wait = http_query(rq, "wait", 0);
+    int64_t seconds = 0;
+
+    if (wait && !text_to_i64(wait, 0, INT64_MAX, &seconds))
+        return err_set(e, ERR_INVALID_PARAMETER, "wait=%.40s is not a number of whole seconds",
+                       wait);
+    if (prefer->has_wait)
+        seconds = prefer->wait_seconds;
+    *ret_seconds = seconds < max_seconds ? seconds : max_seconds;
+    *ret_from_header = prefer->has_wait;
+    return 0;
+}
+
+int http_range(const struct http_req *rq, uint64_t total_bytes, const char *if_range_etag,
+               struct http_range *ret_range, struct errinfo *e)
+{
+    /* RFC 9110 14.2: Range is defined for GET alone. */
+    const char *range = request_of(rq)->head ? NULL : http_header(rq, "Range");
+
+    return range_parse(range, http_header(rq, "If-Range"), total_bytes, if_range_etag,
+                       ret_range, e);
+}
+
+/* -- path and query -------------------------------------------------------------------------
+ */
+
+const char *http_param(const struct http_req *rq, const char *name)
+{
+    const struct route_match *m = &request_of(rq)->match;
+
+    for (size_t i = 0; i < m->param_count; i++)
+        if (text_equal(m->params[i].name, name))
+            return m->params[i].value;
+    assert(false && "a handler asks for a parameter that its route has not");
+    return "";
+}
+
+const char *http_query(const struct http_req *rq, const char *name, size_t n)
+{
+    return query_value(&request_of(rq)->query, name, n);
+}
+
+int http_query_allow(const struct http_req *rq, const char *const *names, struct errinfo *e)
+{
+    return query_allow(&request_of(rq)->query, names, e);
+}
+
+const char *http_query_raw(const struct http_req *rq)
+{
+    return request_of(rq)->query_raw;
+}
+
+/* -- body -----------------------------------------------------------------------------------
+ */
+
+bool request_add_body(struct request *r, const char *part, size_t len)
+{
+    size_t max = r->conf->max_body_bytes;
+    bool wanted = !r->refusal && r->route && r->route->body != BODY_NONE;
+    size_t so_far = wanted ? r->body.len : (size_t)r->discarded_bytes;
+
+    if (!r->refusal && len > max - so_far) {
+        r->refusal =
+            err_set(&r->rs.err, ERR_CONTENT_TOO_LARGE, "at most %zu bytes are accepted", max);
+        r->discarded_bytes += r->body.len;
+        buf_fini(&r->body);
+        wanted = false;
+    }
+    if (wanted) {
+        buf_add(&r->body, part, len);
+        return true;
+    }
+    r->discarded_bytes += len;
+    return r->discarded_bytes <= DISCARD_MAX_BYTES;
+}
+
+const char *http_body(const struct http_req *rq, size_t *ret_len)
+{
+    const struct buf *body = &request_of(rq)->body;
+
+    *ret_len = body->len;
+    return body->data ? body->data : "";
+}
+
+int http_body_json(const struct http_req *rq, json_t **ret_json, struct errinfo *e)
+{
+    size_t len;
+    const char *text = http_body(rq, &len);
+
+    if (len == 0 && request_of(rq)->route->body == BODY_JSON_OPTIONAL) {
+        *ret_json = NULL;
+        return 0;
+    }
+    if (len == 0)
+        return err_set(e, ERR_MALFORMED_JSON, "the body is empty");
+    return json_text_parse(text, len, ret_json, e);
+}

@@ -1,0 +1,97 @@
+/* server/http/request.h - everything the server keeps of one request. Private to server/http.
+ *
+ * Made when the request line has been read, ended when the answer was sent or the connection
+ * broke. One HTTP thread at a time, but for phase: see dispatch.c.
+ */
+#ifndef JOBD_SERVER_HTTP_REQUEST_H
+#define JOBD_SERVER_HTTP_REQUEST_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/uuid7.h"
+#include "server/http/http.h"
+#include "server/http/prefer.h"
+#include "server/http/query.h"
+#include "server/http/response.h"
+#include "server/http/router.h"
+#include "server/http/server.h"
+
+/* What one server thread owns, and what it reads of the server. */
+struct http_thread {
+    const struct http_conf *conf;
+    const struct router *router;
+    const atomic_bool *quiescing; /* answers say `Connection: close` */
+    struct uuid7_gen ids;
+};
+
+/* The header lines that the chain looks at, gathered in one pass. Borrowed from MHD. */
+struct seen_headers {
+    const char *host;
+    const char *origin;
+    const char *fetch_site;
+    const char *request_id;
+    const char *content_type;
+    const char *content_length;
+    const char *transfer_encoding;
+    bool expects_continue;
+    bool conflicting; /* a line that may come once came twice */
+    struct prefer prefer;
+    struct accept accept;
+};
+
+enum request_stage {
+    REQUEST_NEW,     /* the request line is known */
+    REQUEST_ARRIVED, /* the headers are known and were judged; the body may be on its way */
+    REQUEST_RUNNING, /* a handler has been called */
+    REQUEST_ANSWERED,
+};
+
+struct request {
+    struct http_req rq; /* first: a handler's pointer is ours */
+    struct http_resp rs;
+    struct http_body_ answer; /* rs.body */
+
+    struct http_thread *thread;
+    const struct http_conf *conf; /* thread->conf */
+    struct MHD_Connection *connection;
+    usec_t started_us; /* monotonic */
+    enum request_stage stage;
+    atomic_int phase; /* enum phase in dispatch.c */
+
+    bool head;                      /* HEAD: answered as GET, the body stays here */
+    const char *method;             /* as sent; borrowed from MHD */
+    const struct http_route *route; /* NULL while refused, and for OPTIONS */
+    struct route_match match;
+    struct seen_headers seen;
+    struct query query;
+
+    int refusal; /* 0, or the ERR_* that is the answer; rs.err has the text */
+
+    struct buf body;
+    uint64_t discarded_bytes; /* of a body that nobody reads */
+
+    char id_text[UUID7_TEXT_SIZE];
+    char *query_raw;   /* in uri, behind the "?"; "" */
+    char *path_work;   /* in uri: the copy that the router cuts up */
+    bool uri_too_long; /* then uri is "/" */
+    char uri[];        /* as sent, cut at "?"; then path_work */
+};
+
+/* uri is copied, as MHD writes over its own. */
+struct request *request_new(struct http_thread *thread, struct MHD_Connection *connection,
+                            const char *uri);
+struct request *request_free(struct request *r);
+
+/* Fill r->seen. */
+void request_scan_headers(struct request *r);
+
+/* Keep a part of the body, or drop it where it is not wanted. False when it can only be ended
+ * by closing the connection; else a body beyond the bound sets r->refusal. */
+bool request_add_body(struct request *r, const char *part, size_t len);
+
+#endif

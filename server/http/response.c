@@ -1,0 +1,217 @@
+#include "server/http/response.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "domain/json_text.h"
+
+/* -- headers --------------------------------------------------------------------------------
+ */
+
+static struct answer_header *find(struct http_body_ *a, const char *name)
+{
+    for (size_t i = 0; i < a->header_count; i++)
+        if (strcasecmp(a->headers[i].name, name) == 0)
+            return &a->headers[i];
+    return NULL;
+}
+
+const char *answer_header(const struct http_body_ *a, const char *name)
+{
+    for (size_t i = 0; i < a->header_count; i++)
+        if (strcasecmp(a->headers[i].name, name) == 0)
+            return a->headers[i].value;
+    return NULL;
+}
+
+/* The entry to fill for that name, without a value of its own. */
+static struct answer_header *entry(struct http_body_ *a, const char *name)
+{
+    struct answer_header *h = find(a, name);
+
+    if (!h) {
+        assert(a->header_count < ANSWER_HEADERS_MAX);
+        h = &a->headers[a->header_count++];
+    }
+    free(h->owned);
+    *h = (struct answer_header){ .name = name };
+    return h;
+}
+
+void answer_set_static(struct http_body_ *a, const char *name, const char *value)
+{
+    entry(a, name)->value = value;
+}
+
+void http_set_header(struct http_resp *rs, const char *name, const char *format, ...)
+{
+    struct http_body_ *a = rs->body;
+    struct answer_header *h = entry(a, name);
+    char *to = a->room + a->room_used;
+    size_t room = sizeof a->room - a->room_used;
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(to, room, format, args);
+    va_end(args);
+    assert(len >= 0);
+    if ((size_t)len < room) {
+        h->value = to;
+        a->room_used += (size_t)len + 1;
+        return;
+    }
+    h->value = h->owned = mem_new0((size_t)len + 1);
+    va_start(args, format);
+    (void)vsnprintf(h->owned, (size_t)len + 1, format, args);
+    va_end(args);
+}
+
+/* -- bodies ---------------------------------------------------------------------------------
+ */
+
+static void drop_bytes(struct http_body_ *a)
+{
+    free(a->heap);
+    fd_fini(&a->fd);
+    a->heap = NULL;
+    a->bytes = NULL;
+    a->len = 0;
+    a->kind = ANSWER_NONE;
+}
+
+/* A second reply replaces the first. */
+static struct http_body_ *start(struct http_resp *rs, int status, enum answer_kind kind)
+{
+    drop_bytes(rs->body);
+    rs->body->kind = kind;
+    rs->status = status;
+    return rs->body;
+}
+
+int http_reply_json(struct http_resp *rs, int status, json_t *take_json)
+{
+    struct http_body_ *a = start(rs, status, ANSWER_HEAP);
+
+    a->bytes = a->heap = json_text_dump(take_json, &a->len);
+    answer_set_static(a, "Content-Type", "application/json");
+    json_decref(take_json);
+    return 0;
+}
+
+int http_reply_bytes(struct http_resp *rs, int status, const char *content_type,
+                     char *take_bytes, size_t len)
+{
+    struct http_body_ *a = start(rs, status, ANSWER_HEAP);
+
+    a->bytes = a->heap = take_bytes;
+    a->len = len;
+    http_set_header(rs, "Content-Type", "%s", content_type);
+    return 0;
+}
+
+int http_reply_static(struct http_resp *rs, int status, const char *content_type,
+                      const char *bytes, size_t len)
+{
+    struct http_body_ *a = start(rs, status, ANSWER_STATIC);
+
+    a->bytes = bytes;
+    a->len = len;
+    http_set_header(rs, "Content-Type", "%s", content_type);
+    return 0;
+}
+
+int http_reply_file(struct http_resp *rs, int status, const char *content_type, int take_fd,
+                    uint64_t offset, uint64_t len)
+{
+    struct http_body_ *a = start(rs, status, ANSWER_FILE);
+
+    a->fd = take_fd;
+    a->offset = offset;
+    a->file_len = len;
+    http_set_header(rs, "Content-Type", "%s", content_type);
+    return 0;
+}
+
+int http_reply_empty(struct http_resp *rs, int status)
+{
+    (void)start(rs, status, ANSWER_EMPTY);
+    return 0;
+}
+
+void answer_drop_body(struct http_body_ *a)
+{
+    static const char *const describing[] = { "ETag", "Content-Location", "Cache-Control",
+                                              "Last-Modified" };
+
+    drop_bytes(a);
+    for (size_t i = 0; i < COUNT_OF(describing); i++) {
+        struct answer_header *h = find(a, describing[i]);
+
+        if (!h)
+            continue;
+        free(h->owned);
+        *h = a->headers[--a->header_count];
+        a->headers[a->header_count] = (struct answer_header){ 0 };
+    }
+}
+
+/* -- libmicrohttpd --------------------------------------------------------------------------
+ */
+
+/* MHD copies no byte of a body: HEAP blocks go to it with MUST_FREE, and PERSISTENT is only for
+ * static data. Where it takes nothing (out of memory) it frees nothing. */
+static struct MHD_Response *make_body(struct http_body_ *a)
+{
+    static char nothing[1];
+    struct MHD_Response *res;
+
+    switch (a->kind) {
+    case ANSWER_HEAP:
+        res = MHD_create_response_from_buffer(a->len, a->heap, MHD_RESPMEM_MUST_FREE);
+        if (res)
+            a->heap = NULL;
+        return res;
+    case ANSWER_STATIC:
+        /* MHD does not write to it; its parameter only lacks the const. */
+        return MHD_create_response_from_buffer(a->len, (void *)(uintptr_t)a->bytes,
+                                               MHD_RESPMEM_PERSISTENT);
+    case ANSWER_FILE:
+        if (a->file_len == 0)
+            break;
+        res = MHD_create_response_from_fd_at_offset64(a->file_len, a->fd, a->offset);
+        if (res)
+            a->fd = -1;
+        return res;
+    case ANSWER_NONE:
+    case ANSWER_EMPTY:
+        break;
+    }
+    return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+}
+
+struct MHD_Response *answer_to_mhd(struct http_body_ *a)
+{
+    struct MHD_Response *res = make_body(a);
+
+    if (!res)
+        return NULL;
+    /* A value that MHD refuses (empty, or with a line break) is left out. */
+    for (size_t i = 0; i < a->header_count; i++)
+        (void)MHD_add_response_header(res, a->headers[i].name, a->headers[i].value);
+    return res;
+}
+
+void answer_fini(struct http_body_ *a)
+{
+    drop_bytes(a);
+    for (size_t i = 0; i < a->header_count; i++)
+        free(a->headers[i].owned);
+    a->header_count = 0;
+}

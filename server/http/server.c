@@ -1,0 +1,239 @@
+#include "server/http/server.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/http/chain.h"
+#include "server/http/dispatch.h"
+#include "server/http/request.h"
+
+/* What libmicrohttpd 0.9.75 does by itself, before this file hears of a request, with bodies of
+ * its own and without the common headers: 400 for a malformed request line, header, length or
+ * chunk and for HTTP/1.1 without Host, 413 for a length beyond 64 bits, 414 and 431 when the
+ * head does not fit into CONNECTION_MEMORY_BYTES, 505 for other versions. It closes the
+ * connection after each of them.
+ *
+ * MHD answers `Connection: close` when a response is queued in the first call of the access
+ * handler, so the first call only judges the headers, and the answer waits for the next call
+ * unless the body must not be read.
+ *
+ * Every listening socket has conf.threads daemons of one thread each, rather than one daemon
+ * with a pool: MHD_quiesce_daemon() on a pool races with its threads for the epoll entry and
+ * panics when it loses. A daemon listens on a duplicate of the socket, which MHD never closes
+ * because it is quiesced before it is stopped; the socket itself stays open for who bound it.
+ */
+#define CONNECTION_MEMORY_BYTES ((size_t)32 * 1024)
+/* How long http_server_free() waits for answers on their way. */
+#define STOP_WAIT_US (5 * USEC_PER_SEC)
+
+struct http_daemon {
+    struct http_thread thread;
+    struct http_server *server;
+    struct MHD_Daemon *mhd;
+    int listen_fd; /* a duplicate; -1 while there is none */
+};
+
+struct http_server {
+    struct http_conf conf;
+    struct router *router;
+    atomic_bool quiescing;
+    atomic_uint running; /* requests between their last byte and the end of their answer */
+    int drained_fd;      /* eventfd: written when running falls to 0 while quiescing */
+    size_t daemon_count;
+    struct http_daemon *daemons;
+};
+
+/* -- callbacks: on the thread of one daemon --------------------------------------------------
+ */
+
+/* MHD cuts the request target up later, so this is the only sight of it as it was sent. */
+static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct http_daemon *d = cls;
+
+    return request_new(&d->thread, connection, uri);
+}
+
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version,
+                                 const char *upload_data, size_t *upload_data_size,
+                                 void **con_cls)
+{
+    struct http_daemon *d = cls;
+    struct request *r = *con_cls;
+
+    (void)connection;
+    (void)url;
+    switch (r->stage) {
+    case REQUEST_NEW:
+        r->stage = REQUEST_ARRIVED;
+        if (!chain_admit(r, method, version))
+            return MHD_YES;
+        atomic_fetch_add(&d->server->running, 1);
+        return dispatch_answer(r, r->refusal);
+    case REQUEST_ARRIVED:
+        if (*upload_data_size > 0) {
+            bool more = request_add_body(r, upload_data, *upload_data_size);
+
+            *upload_data_size = 0;
+            return more ? MHD_YES : MHD_NO;
+        }
+        atomic_fetch_add(&d->server->running, 1);
+        return dispatch_run(r);
+    case REQUEST_RUNNING:
+        return dispatch_run(r);
+    case REQUEST_ANSWERED:
+        break;
+    }
+    return MHD_NO; /* MHD does not call after an answer */
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+                         enum MHD_RequestTerminationCode toe)
+{
+    struct http_daemon *d = cls;
+    struct http_server *s = d->server;
+    struct request *r = *con_cls;
+    bool was_running = r && (r->stage == REQUEST_RUNNING || r->stage == REQUEST_ANSWERED);
+
+    (void)connection;
+    (void)toe;
+    *con_cls = request_free(r);
+    if (was_running && atomic_fetch_sub(&s->running, 1) == 1 && atomic_load(&s->quiescing))
+        (void)eventfd_write(s->drained_fd, 1); /* can fail only when it is set already */
+}
+
+/* MHD would decode the path as a whole, and %2F would forge a segment: the router decodes. */
+static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls;
+    (void)connection;
+    return strlen(text);
+}
+
+__attribute__((format(printf, 2, 0))) static void on_mhd_log(void *cls, const char *format,
+                                                             va_list args)
+{
+    char text[256];
+
+    (void)cls;
+    (void)vsnprintf(text, sizeof text, format, args);
+    text[strcspn(text, "\n")] = 0;
+    log_debug("http.mhd", LSTR("text", text));
+}
+
+/* -- start and stop -------------------------------------------------------------------------
+ */
+
+static int daemon_start(struct http_daemon *d, int listen_fd, struct errinfo *e)
+{
+    const struct http_conf *conf = &d->server->conf;
+    unsigned idle_seconds = (unsigned)(conf->idle_timeout_us / USEC_PER_SEC);
+    unsigned connections = conf->max_connections / (unsigned)d->server->daemon_count;
+
+    d->listen_fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 3);
+    if (d->listen_fd < 0)
+        return err_sys(e, "duplicate a listening socket");
+    d->mhd = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, on_access, d, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, d->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        connections > 0 ? connections : 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds,
+        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, d, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, d, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    if (!d->mhd)
+        return err_sys(e, "start the HTTP server");
+    return 0;
+}
+
+static void daemons_prepare(struct http_server *s)
+{
+    unsigned threads = s->conf.threads > 0 ? s->conf.threads : 1;
+
+    s->daemon_count = s->conf.listen_count * threads;
+    s->daemons = mem_array0(s->daemon_count + 1, sizeof *s->daemons);
+    for (size_t i = 0; i < s->daemon_count; i++)
+        s->daemons[i] = (struct http_daemon){
+            .thread = { .conf = &s->conf, .router = s->router, .quiescing = &s->quiescing },
+            .server = s,
+            .listen_fd = -1,
+        };
+}
+
+int http_server_new(const struct http_conf *conf, struct http_server **ret_server,
+                    struct errinfo *e)
+{
+    AUTO(http_server) struct http_server *s = mem_new0(sizeof *s);
+    int r;
+
+    s->conf = *conf;
+    s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->drained_fd < 0)
+        return err_sys(e, "eventfd");
+    r = router_new(conf->routes, conf->route_count, &s->router, e);
+    if (r < 0)
+        return r;
+    daemons_prepare(s);
+    for (size_t i = 0; i < s->daemon_count; i++) {
+        r = daemon_start(&s->daemons[i], conf->listen_fds[i % conf->listen_count], e);
+        if (r < 0)
+            return r;
+    }
+    *ret_server = TAKE(s);
+    return 0;
+}
+
+void http_server_quiesce(struct http_server *s)
+{
+    if (atomic_exchange(&s->quiescing, true))
+        return;
+    for (size_t i = 0; i < s->daemon_count; i++)
+        if (s->daemons[i].mhd)
+            (void)MHD_quiesce_daemon(s->daemons[i].mhd);
+}
+
+/* A client that reads its answer slowly must not keep the server from stopping. */
+static void wait_for_answers(struct http_server *s)
+{
+    usec_t end_us = clock_mono_us() + STOP_WAIT_US;
+
+    while (atomic_load(&s->running) > 0) {
+        struct pollfd p = { .fd = s->drained_fd, .events = POLLIN };
+        usec_t left_us = end_us - clock_mono_us();
+        eventfd_t times;
+
+        if (left_us <= 0)
+            break;
+        (void)poll(&p, 1, (int)(left_us / USEC_PER_MS) + 1);
+        (void)eventfd_read(s->drained_fd, &times); /* empty: the time is over */
+    }
+}
+
+struct http_server *http_server_free(struct http_server *s)
+{
+    if (!s)
+        return NULL;
+    http_server_quiesce(s);
+    wait_for_answers(s);
+    for (size_t i = 0; i < s->daemon_count; i++) {
+        if (s->daemons[i].mhd)
+            MHD_stop_daemon(s->daemons[i].mhd);
+        fd_fini(&s->daemons[i].listen_fd);
+    }
+    fd_fini(&s->drained_fd);
+    free(s->daemons);
+    s->router = router_free(s->router);
+    free(s);
+    return NULL;
+}
