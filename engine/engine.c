@@ -375,9 +375,9 @@ static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
         earlier(&wait_us, next_waiter_us - now_us);
     if (en->store_failing)
         earlier(&wait_us, en->store_retry_us - now_us);
-    else if (en->next_due_us != 0)
+    if (!en->store_failing && en->next_due_us != 0)
         earlier(&wait_us, en->next_due_us - clock_wall_us());
-    if (en->progress_due_us != 0)
+    if (!en->store_failing && en->progress_due_us != 0)
         earlier(&wait_us, en->progress_due_us - now_us);
     if (en->draining && !en->drain_forced)
         earlier(&wait_us, en->drain_deadline_us - now_us);

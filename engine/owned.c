@@ -21,7 +21,7 @@ struct owned *owned_find_attempt(const struct owned_table *t, struct uuid7 id, i
 }
 
 struct owned *owned_add(struct owned_table *t, struct uuid7 id, int attempt, int64_t worker_id,
-                        bool canceling)
+                        usec_t started_at_us)
 {
     struct owned *o;
 
@@ -31,7 +31,7 @@ struct owned *owned_add(struct owned_table *t, struct uuid7 id, int attempt, int
     o->id = id;
     o->attempt = attempt;
     o->worker_id = worker_id;
-    o->canceling = canceling;
+    o->started_at_us = started_at_us;
     HASH_ADD(hh, t->by_key, key, sizeof o->key, o);
     return o;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/clean.h"
+#include "base/clock.h"
 #include "base/hash64.h"
 #include "base/uuid7.h"
 
@@ -19,9 +20,10 @@ struct owned {
     struct uuid7 id;
     int attempt;
     int64_t worker_id;
-    bool canceling;  /* else running */
-    bool settled;    /* its outcome has come and waits for the next transaction */
-    bool progressed; /* it has said something that is not on disk yet: */
+    usec_t started_at_us; /* of the claim */
+    bool canceling;       /* else running */
+    bool settled;         /* its outcome has come and waits for the next transaction */
+    bool progressed;      /* it has said something that is not on disk yet: */
     int progress_ppm;
     char *progress_message; /* owned; may be NULL */
     UT_hash_handle hh;
@@ -33,7 +35,7 @@ struct owned_table {
 
 /* The new entry, borrowed from the table. */
 struct owned *owned_add(struct owned_table *t, struct uuid7 id, int attempt, int64_t worker_id,
-                        bool canceling);
+                        usec_t started_at_us);
 /* The entry of this job, whatever its attempt, or NULL. */
 struct owned *owned_find(const struct owned_table *t, struct uuid7 id);
 /* The entry of just this attempt, or NULL: the fence for whatever a worker says. */

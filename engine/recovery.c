@@ -51,6 +51,7 @@ void engine_settle_lost(struct engine *en, const struct owned *o, const char *wh
                                 .cause = CAUSE_WORKER_LOST,
                                 .exit_code = -1,
                                 .message = mem_str(why),
+                                .started_at_us = o->started_at_us,
                                 .finished_at_us = clock_wall_us() };
     find_spilled(en->conf.data_dir, &outcome);
     engine_settle(en, o->worker_id, r != ERR_NOT_FOUND, &outcome);
@@ -72,8 +73,9 @@ static int recover_owned(struct engine *en, struct errinfo *e)
     n = store_jobs_owned(en->conf.store, &items, e);
     for (int i = 0; i < n; i++) {
         struct owned *o = owned_add(&en->owned, items[i].id, items[i].attempt,
-                                    items[i].worker_id, items[i].state == JOB_CANCELING);
+                                    items[i].worker_id, items[i].started_at_us);
 
+        o->canceling = items[i].state == JOB_CANCELING;
         if (!worker_lives(en->conf.start, o->worker_id))
             engine_settle_lost(en, o, "the worker process died together with its supervisor");
     }

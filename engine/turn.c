@@ -31,6 +31,7 @@ struct effect {
     int attempt;
     int64_t worker_id;
     enum job_state state;               /* CHANGED */
+    usec_t started_at_us;               /* RUN */
     struct order *order;                /* RUN; owned */
     enum proto_cancel_mode cancel_mode; /* CANCEL */
     usec_t grace_us;                    /* CANCEL */
@@ -335,6 +336,7 @@ static int dispatch(struct turn *t, const struct link *link, const struct job *j
     f = add_effect(t, EFFECT_RUN, job->id);
     f->attempt = job->attempt;
     f->worker_id = link->worker_id;
+    f->started_at_us = t->now_us;
     f->order = order;
     return 1;
 }
@@ -395,7 +397,7 @@ static void publish_run(struct engine *en, const struct effect *f)
 {
     struct link *link = links_find(en->links, f->worker_id);
 
-    (void)owned_add(&en->owned, f->id, f->attempt, f->worker_id, false);
+    (void)owned_add(&en->owned, f->id, f->attempt, f->worker_id, f->started_at_us);
     if (link) /* else it has just gone: its next HELLO, or its exit, settles this attempt */
         proto_put_run(&link->out, f->order);
 }

@@ -15,11 +15,11 @@ static const char COUNT_SCHEDULED[] =
 static const char OWNED_RUNNING[] =
     "SELECT id, id_rand, state, attempt, worker_id, started_at_us FROM job INDEXED BY "
     "job_by_state"
-    " WHERE state = 'running' AND state <> 'succeeded' ORDER BY id";
+    " WHERE state = 'running' AND state <> 'succeeded' AND state <> 'queued' ORDER BY id";
 static const char OWNED_CANCELING[] =
     "SELECT id, id_rand, state, attempt, worker_id, started_at_us FROM job INDEXED BY "
     "job_by_state"
-    " WHERE state = 'canceling' AND state <> 'succeeded' ORDER BY id";
+    " WHERE state = 'canceling' AND state <> 'succeeded' AND state <> 'queued' ORDER BY id";
 static const char PING[] = "SELECT 1 FROM ledger WHERE one = 1";
 
 /* The first column of the first row of a statement without parameters; 0 when there is none. */

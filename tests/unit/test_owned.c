@@ -10,7 +10,7 @@ static void an_attempt_is_found_by_its_number_only(void **state)
     struct owned_table t = { 0 };
 
     (void)state;
-    (void)owned_add(&t, A, 3, 7, false);
+    (void)owned_add(&t, A, 3, 7, 0);
     assert_non_null(owned_find_attempt(&t, A, 3));
     assert_null(owned_find_attempt(&t, A, 2));
     assert_null(owned_find_attempt(&t, A, 4));
@@ -23,7 +23,7 @@ static void removing_a_stale_attempt_leaves_the_current_one(void **state)
     struct owned_table t = { 0 };
 
     (void)state;
-    (void)owned_add(&t, A, 3, 7, false);
+    (void)owned_add(&t, A, 3, 7, 0);
     owned_remove(&t, A, 2);
     assert_int_equal(owned_count(&t), 1);
     owned_remove(&t, A, 3);
@@ -36,8 +36,8 @@ static void a_settled_attempt_no_longer_occupies_its_worker(void **state)
     struct owned_table t = { 0 };
 
     (void)state;
-    (void)owned_add(&t, A, 1, 7, false);
-    owned_add(&t, B, 1, 7, false)->settled = true;
+    (void)owned_add(&t, A, 1, 7, 0);
+    owned_add(&t, B, 1, 7, 0)->settled = true;
     assert_int_equal(owned_count(&t), 2);
     assert_int_equal(owned_count_of(&t, 7), 1);
     assert_int_equal(owned_count_of(&t, 8), 0);
