@@ -8,7 +8,7 @@
 #include "domain/job.h"
 #include "domain/json_text.h"
 
-/* ---- templates -------------------------------------------------------------------------- */
+/* ---- templates --------------------------------------------------------------------- */
 
 /* What a template is made of, from left to right. */
 struct piece {
@@ -84,7 +84,7 @@ int function_check_template(const char *text, struct errinfo *e)
     }
 }
 
-/* ---- parameters ------------------------------------------------------------------------- */
+/* ---- parameters -------------------------------------------------------------------- */
 
 /* Goes through the placeholders of all arguments of a function. */
 struct cursor {
@@ -227,7 +227,7 @@ int function_expand(const char *text, const json_t *args, struct buf *out, struc
     return 0;
 }
 
-/* ---- the table -------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------- */
 
 const struct function *function_find(const struct function_table *t, const char *name)
 {

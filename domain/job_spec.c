@@ -9,8 +9,7 @@
 
 #define QUEUE_DEFAULT "default"
 
-/* ---- what the members mean to each other --------------------------------------------------
- */
+/* ---- what the members mean to each other ------------------------------------------- */
 
 static void check_program(struct job_spec_draft *d)
 {
@@ -46,9 +45,7 @@ static void check_members(struct job_spec_draft *d)
     }
 }
 
-/* ---- decoding
- * --------------------------------------------------------------------------------
- */
+/* ---- decoding ---------------------------------------------------------------------- */
 
 static char *payload_of(const struct job_spec_draft *d, size_t *ret_len)
 {
@@ -107,8 +104,7 @@ int job_spec_decode(const json_t *body, const struct job_spec_rules *rules,
     return 0;
 }
 
-/* ---- the job --------------------------------------------------------------------------------
- */
+/* ---- the job ----------------------------------------------------------------------- */
 
 void job_spec_to_job(struct job_spec *spec, usec_t now_us, struct job *ret_job)
 {

@@ -50,8 +50,7 @@ static size_t characters(const char *text)
     return count;
 }
 
-/* ---- what to run --------------------------------------------------------------------------
- */
+/* ---- what to run ------------------------------------------------------------------- */
 
 /* "convert, score and 12 more" */
 static void list_functions(const struct function_table *t, struct buf *out)
@@ -187,8 +186,7 @@ static void decode_stdin(struct job_spec_draft *d, const json_t *value, const ch
     }
 }
 
-/* ---- notes ----------------------------------------------------------------------------------
- */
+/* ---- notes ------------------------------------------------------------------------- */
 
 static void decode_label(struct job_spec_draft *d, const char *name, const json_t *value,
                          const char *pointer)
@@ -243,8 +241,7 @@ static void decode_name(struct job_spec_draft *d, const json_t *value, const cha
         d->spec->name = mem_str(name);
 }
 
-/* ---- when and how to run it -----------------------------------------------------------------
- */
+/* ---- when and how to run it -------------------------------------------------------- */
 
 static void decode_queue(struct job_spec_draft *d, const json_t *value, const char *pointer)
 {
@@ -316,8 +313,7 @@ static void decode_grace(struct job_spec_draft *d, const json_t *value, const ch
     decode_seconds(d, value, pointer, true, JOB_GRACE_MAX_SECONDS, &d->spec->grace_us);
 }
 
-/* ---- the table ------------------------------------------------------------------------------
- */
+/* ---- the table --------------------------------------------------------------------- */
 
 /* clang-format off */
 #define MEMBER(n, d) { .name = (n), .pointer = "#/" n, .decode = (d) }

@@ -15,7 +15,7 @@
 #define BOM            "\xEF\xBB\xBF"
 #define REAL_TEXT_SIZE 32 /* sign, 17 digits, point, exponent, NUL */
 
-/* ---- reading ---------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------- */
 
 /* The closing quote of the string whose opening quote is at p, or end. */
 static const char *string_end(const char *p, const char *end)
@@ -102,7 +102,7 @@ int json_text_parse(const char *text, size_t len, json_t **ret_json, struct erri
 }
 _Static_assert(JSON_DEPTH_MAX == 32, "the number is in a text above");
 
-/* ---- writing ---------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------- */
 
 static bool is_plain(unsigned char c)
 {

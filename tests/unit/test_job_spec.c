@@ -60,8 +60,7 @@ static void must_decode(const char *body, unsigned rules, struct job_spec *spec)
                  f.count > 0 ? f.items[0].pointer : "");
 }
 
-/* ---- every fault ----------------------------------------------------------------------------
- */
+/* ---- every fault ------------------------------------------------------------------- */
 
 /* The one fault that a body has. */
 static const struct bad {
@@ -259,8 +258,7 @@ static void long_lists_of_functions_are_cut(void **state)
     }
 }
 
-/* ---- bounds ---------------------------------------------------------------------------------
- */
+/* ---- bounds ------------------------------------------------------------------------ */
 
 /* `before` count copies of item, separated by commas, `after`. */
 static char *repeat(const char *before, const char *item, size_t count, const char *after)
@@ -353,8 +351,7 @@ static void arguments_and_variables_are_bounded_altogether(void **state)
     assert_string_equal(f.items[1].pointer, "#/env");
 }
 
-/* ---- what is right --------------------------------------------------------------------------
- */
+/* ---- what is right ----------------------------------------------------------------- */
 
 static void a_bare_function_takes_what_its_configuration_says(void **state)
 {
@@ -467,8 +464,7 @@ static void lenient_requests_are_still_checked(void **state)
     assert_int_equal(f.total, 1);
 }
 
-/* ---- commands -------------------------------------------------------------------------------
- */
+/* ---- commands ---------------------------------------------------------------------- */
 
 static void commands_need_the_server_s_consent(void **state)
 {
@@ -510,8 +506,7 @@ static void harmless_variables_are_fine_for_functions(void **state)
         STRICT, &spec);
 }
 
-/* ---- the job --------------------------------------------------------------------------------
- */
+/* ---- the job ----------------------------------------------------------------------- */
 
 static void to_job(const char *body, struct job *ret_job)
 {
