@@ -40,6 +40,7 @@
 #define WAIT_MS        100 /* then look again: somebody may be missing from the list */
 #define GROUPS_FROM    3   /* the round from which on whole process groups are killed */
 #define STAT_TEXT_SIZE 512
+#define FLAG_EXITING   0x4u /* PF_EXITING of the kernel's sched.h, field 9 of proc(5) stat */
 
 struct member {
     pid_t pid;
@@ -48,6 +49,7 @@ struct member {
     pid_t session;
     unsigned long long start; /* ticks since boot: with pid, the identity of a process */
     bool gone;                /* a zombie without other threads */
+    bool exiting;             /* on its way there by itself */
     bool ours;                /* a descendant that is not spared */
 };
 
@@ -91,19 +93,21 @@ static bool parse_stat(const char *text, struct member *ret_member)
     const char *after_name = strrchr(text, ')');
     char state;
     int parent, group, session;
+    unsigned flags;
     long threads;
     unsigned long long start;
 
     if (!after_name)
         return false;
     if (sscanf(after_name + 1,
-               " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu",
-               &state, &parent, &group, &session, &threads, &start) != 6)
+               " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu",
+               &state, &parent, &group, &session, &flags, &threads, &start) != 7)
         return false;
     ret_member->parent = parent;
     ret_member->group = group;
     ret_member->session = session;
     ret_member->start = start;
+    ret_member->exiting = (flags & FLAG_EXITING) != 0;
     /* A leader that has ended while other threads run is a zombie too, of a process alive. */
     ret_member->gone = (state == 'Z' && threads <= 1) || state == 'X';
     return true;
@@ -308,7 +312,7 @@ static size_t strike(DIR *proc, struct census *c, struct tally *t, int round, sp
         if (round >= GROUPS_FROM)
             kill_group(m);
         /* Refused (EPERM: it changed its user): it is waited for and tried again. */
-        if (pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0)
+        if (pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0 && !m->exiting)
             tally_add(t, m);
         if (dying_count < WAIT_MAX)
             dying[dying_count++] = fd_take(&fd);

@@ -1,0 +1,171 @@
+#include "pool/attempt.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "pool/tree.h"
+
+#define KILL_AGAIN_US USEC_PER_SEC
+
+static void on_spill(void *ctx)
+{
+    struct attempt *a = ctx;
+
+    for (int i = 0; i < STREAM_MAX_; i++)
+        recorder_spill(&a->recorders[i]);
+}
+
+static void on_deadline(void *ctx)
+{
+    struct attempt *a = ctx;
+
+    attempt_stop(a, CAUSE_DEADLINE_EXCEEDED, a->order.grace_us);
+}
+
+/* Again and again until the attempt is finished: a look at /proc can fail for want of
+ * descriptors. */
+static void kill_now(struct attempt *a)
+{
+    a->killed = true;
+    (void)tree_signal(SIGKILL, NULL, NULL);
+    loop_set_timer(a->host->loop, &a->kill, clock_mono_us() + KILL_AGAIN_US);
+}
+
+static void on_kill(void *ctx)
+{
+    kill_now(ctx);
+}
+
+void attempt_init(struct attempt *a, const struct attempt_host *host, struct order *take_order)
+{
+    *a = (struct attempt){
+        .host = host,
+        .order = *take_order,
+        .spill = { .on_due = on_spill, .ctx = a },
+        .deadline = { .on_due = on_deadline, .ctx = a },
+        .kill = { .on_due = on_kill, .ctx = a },
+    };
+    *take_order = (struct order){ 0 };
+    for (int i = 0; i < STREAM_MAX_; i++)
+        recorder_init(&a->recorders[i], host->data_dir, a->order.job_id, a->order.attempt,
+                      (enum stream)i, host->output_max_bytes);
+}
+
+void attempt_set_deadline(struct attempt *a)
+{
+    if (a->order.timeout_us > 0)
+        loop_set_timer(a->host->loop, &a->deadline, clock_mono_us() + a->order.timeout_us);
+}
+
+void attempt_begin(struct attempt *a)
+{
+    a->started_at_us = clock_wall_us();
+    loop_set_timer(a->host->loop, &a->spill, clock_mono_us() + ATTEMPT_SPILL_US);
+}
+
+struct proto_attempt attempt_id(const struct attempt *a)
+{
+    return (struct proto_attempt){ a->order.job_id, a->order.attempt };
+}
+
+bool attempt_is(const struct attempt *a, struct uuid7 job_id, int number)
+{
+    return a->order.attempt == number && uuid7_equal(a->order.job_id, job_id);
+}
+
+void attempt_output(struct attempt *a, enum stream stream, const char *block, size_t len)
+{
+    recorder_add(&a->recorders[stream], block, len);
+}
+
+void attempt_progress(struct attempt *a, double fraction, const char *message)
+{
+    struct proto_attempt id = attempt_id(a);
+
+    a->host->on_progress(a->host->ctx, &id, fraction, message);
+}
+
+void attempt_result(struct attempt *a, char *take_result, size_t len)
+{
+    free(a->result);
+    a->result = take_result;
+    a->result_len = len;
+}
+
+void attempt_stop(struct attempt *a, enum cause cause, usec_t grace_us)
+{
+    bool first = a->stop_cause == CAUSE_NONE;
+    usec_t kill_at_us = clock_mono_us() + grace_us;
+
+    if (first || a->stop_cause == CAUSE_SHUTDOWN)
+        a->stop_cause = cause;
+    loop_clear_timer(a->host->loop, &a->deadline);
+    if (a->killed)
+        return;
+    if (grace_us <= 0) {
+        kill_now(a);
+        return;
+    }
+    if (a->kill.at_us == 0 || kill_at_us < a->kill.at_us)
+        loop_set_timer(a->host->loop, &a->kill, kill_at_us);
+    if (first)
+        (void)tree_signal(SIGTERM, NULL, NULL);
+}
+
+void attempt_cancel(struct attempt *a, enum proto_cancel_mode mode, usec_t grace_us)
+{
+    enum cause cause = mode == PROTO_CANCEL_SHUTDOWN ? CAUSE_SHUTDOWN : CAUSE_CANCELED;
+
+    if (mode == PROTO_CANCEL_FORCE)
+        grace_us = 0;
+    else if (grace_us < 0)
+        grace_us = a->order.grace_us;
+    attempt_stop(a, cause, grace_us);
+}
+
+static void clear_timers(struct attempt *a)
+{
+    loop_clear_timer(a->host->loop, &a->spill);
+    loop_clear_timer(a->host->loop, &a->deadline);
+    loop_clear_timer(a->host->loop, &a->kill);
+}
+
+/* A result is only of an attempt that succeeded; a program's own JSON is more than its stdout.
+ */
+static void move_result(struct attempt *a, struct outcome *o)
+{
+    if (o->cause != CAUSE_NONE)
+        return;
+    if (a->result) {
+        o->result_kind = RESULT_JSON;
+        o->result_len = a->result_len;
+        o->result = TAKE(a->result);
+    } else if (a->order.result_from_stdout) {
+        o->result_kind = RESULT_STDOUT;
+    }
+}
+
+void attempt_finish(struct attempt *a, enum cause cause, char *take_message,
+                    struct outcome *ret_outcome)
+{
+    clear_timers(a);
+    *ret_outcome = (struct outcome){
+        .job_id = a->order.job_id,
+        .attempt = a->order.attempt,
+        .cause = cause,
+        .exit_code = -1,
+        .message = take_message,
+        .started_at_us = a->started_at_us,
+        .finished_at_us = clock_wall_us(),
+    };
+    if (!outcome_is_release(ret_outcome))
+        for (int i = 0; i < STREAM_MAX_; i++)
+            recorder_finish(&a->recorders[i], &ret_outcome->captures[i]);
+    move_result(a, ret_outcome);
+    for (int i = 0; i < STREAM_MAX_; i++)
+        recorder_fini(&a->recorders[i]);
+    free(a->result);
+    a->result = NULL;
+    order_fini(&a->order);
+}

@@ -1,0 +1,217 @@
+#include "pool/pipes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/sys.h"
+
+#define CHUNK_SIZE  65536
+#define READS_EVENT 8    /* chunks for one event, so that the rest of the loop gets its turn */
+#define READS_DRAIN 1024 /* when nobody should be writing any more: only against the absurd */
+#define NO_FDS_CHILD                                                                           \
+    {                                                                                          \
+        -1, -1, -1, -1                                                                         \
+    }
+
+static void end_close(struct pipe_end *end)
+{
+    loop_unwatch(end->pipes->loop, &end->watch);
+    fd_fini(&end->fd);
+}
+
+/* ---- stdin --------------------------------------------------------------------------------
+ */
+
+static void write_some(struct pipes *p)
+{
+    struct pipe_end *end = &p->ends[PIPE_STDIN];
+    struct errinfo e;
+
+    while (end->fd >= 0 && p->input.len > 0) {
+        ssize_t n = sys.write(end->fd, p->input.data, p->input.len);
+
+        if (n >= 0) {
+            buf_consume(&p->input, (size_t)n);
+            continue;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno == EAGAIN) {
+            if (end->watch.fd < 0 &&
+                loop_watch(p->loop, &end->watch, end->fd, EPOLLOUT, &e) < 0)
+                break; /* no memory for the watch: it gets no more input */
+            return;
+        }
+        break; /* EPIPE: the program does not want it */
+    }
+    if (p->input.len > 0) { /* it cannot be delivered */
+        buf_clear(&p->input);
+        end_close(end);
+        return;
+    }
+    loop_unwatch(p->loop, &end->watch);
+    if (p->input_ends)
+        end_close(end);
+}
+
+void pipes_write(struct pipes *p, const void *block, size_t len)
+{
+    bool waiting = p->input.len > 0;
+
+    if (p->ends[PIPE_STDIN].fd < 0 || len == 0)
+        return;
+    buf_add(&p->input, block, len);
+    if (!waiting)
+        write_some(p);
+}
+
+void pipes_end_input(struct pipes *p)
+{
+    p->input_ends = true;
+    if (p->input.len == 0)
+        end_close(&p->ends[PIPE_STDIN]);
+}
+
+/* ---- what the program says ----------------------------------------------------------------
+ */
+
+static void take_lines(struct pipes *p, bool at_end)
+{
+    const char *line;
+    size_t len;
+
+    while (lines_next(&p->lines, &line, &len))
+        p->conf.on_line(p->conf.ctx, line, len);
+    if (at_end && lines_rest(&p->lines, &line, &len))
+        p->conf.on_line(p->conf.ctx, line, len);
+}
+
+static void take_block(struct pipe_end *end, const char *block, size_t len)
+{
+    struct pipes *p = end->pipes;
+
+    if (end->name == PIPE_CHANNEL) {
+        lines_add(&p->lines, block, len);
+        take_lines(p, false);
+    } else {
+        p->conf.on_output(p->conf.ctx, end->name == PIPE_STDOUT ? STREAM_STDOUT : STREAM_STDERR,
+                          block, len);
+    }
+}
+
+static void take_end(struct pipe_end *end)
+{
+    if (end->name == PIPE_CHANNEL)
+        take_lines(end->pipes, true);
+    end_close(end);
+}
+
+static void read_some(struct pipe_end *end, int max_reads)
+{
+    char chunk[CHUNK_SIZE];
+
+    while (end->fd >= 0 && max_reads-- > 0) {
+        ssize_t n = read(end->fd, chunk, sizeof chunk);
+
+        if (n > 0)
+            take_block(end, chunk, (size_t)n);
+        else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+            take_end(end);
+        else if (errno == EAGAIN)
+            return;
+    }
+}
+
+static void on_ready(void *ctx, uint32_t events)
+{
+    struct pipe_end *end = ctx;
+    struct pipes *p = end->pipes;
+
+    (void)events;
+    if (end->name == PIPE_STDIN) {
+        write_some(p);
+        return;
+    }
+    read_some(end, READS_EVENT);
+    p->conf.on_read(p->conf.ctx);
+}
+
+void pipes_drain(struct pipes *p)
+{
+    for (int i = PIPE_STDOUT; i < PIPE_MAX_; i++)
+        read_some(&p->ends[i], READS_DRAIN);
+}
+
+bool pipes_at_end(const struct pipes *p)
+{
+    return p->ends[PIPE_STDOUT].fd < 0 && p->ends[PIPE_STDERR].fd < 0 &&
+           p->ends[PIPE_CHANNEL].fd < 0;
+}
+
+bool pipes_overlong(const struct pipes *p)
+{
+    return p->lines.overlong;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------
+ */
+
+static int open_end(struct pipes *p, enum pipe_name name, int *ret_child_fd, struct errinfo *e)
+{
+    struct pipe_end *end = &p->ends[name];
+    bool ours_writes = name == PIPE_STDIN;
+    int fds[2];
+
+    if (sys.pipe2(fds, O_CLOEXEC) < 0)
+        return err_sys(e, "pipe");
+    end->fd = fds[ours_writes ? 1 : 0];
+    *ret_child_fd = fds[ours_writes ? 0 : 1];
+    /* Ours only: the other end is another open file description. */
+    if (fcntl(end->fd, F_SETFL, O_NONBLOCK) < 0)
+        return err_sys(e, "fcntl(O_NONBLOCK)");
+    if (ours_writes)
+        return 0;
+    return loop_watch(p->loop, &end->watch, end->fd, EPOLLIN, e);
+}
+
+int pipes_open(struct pipes *p, struct loop *l, const struct pipes_conf *conf,
+               int child_fds[SPAWN_FD_COUNT], struct errinfo *e)
+{
+    int fds[SPAWN_FD_COUNT] = NO_FDS_CHILD;
+
+    *p = (struct pipes){ .loop = l, .conf = *conf };
+    for (int i = 0; i < PIPE_MAX_; i++) {
+        struct pipe_end *end = &p->ends[i];
+
+        *end = (struct pipe_end){ .pipes = p, .name = (enum pipe_name)i, .fd = -1 };
+        end->watch = (struct watch){ .fd = -1, .on_ready = on_ready, .ctx = end };
+    }
+    for (int i = 0; i < PIPE_MAX_; i++)
+        if (open_end(p, (enum pipe_name)i, &fds[i], e) < 0) {
+            pipes_close_child(fds);
+            pipes_close(p);
+            return ERR_SYS;
+        }
+    for (int i = 0; i < SPAWN_FD_COUNT; i++)
+        child_fds[i] = fds[i];
+    return 0;
+}
+
+void pipes_close_child(int child_fds[SPAWN_FD_COUNT])
+{
+    for (int i = 0; i < SPAWN_FD_COUNT; i++)
+        fd_fini(&child_fds[i]);
+}
+
+void pipes_close(struct pipes *p)
+{
+    if (!p->loop)
+        return;
+    for (int i = 0; i < PIPE_MAX_; i++)
+        end_close(&p->ends[i]);
+    buf_fini(&p->input);
+    lines_fini(&p->lines);
+    p->loop = NULL;
+}

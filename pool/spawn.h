@@ -1,0 +1,32 @@
+/* pool/spawn.h - start a program in a new session, and know exactly why when that fails.
+ *
+ * The child shares our memory until it has exec'ed (CLONE_VM | CLONE_VFORK, as posix_spawn(3)
+ * does), so starting costs the same however large this process is, and the child reports a
+ * failed stage by simply writing it down: an exec that fails is never mistaken for exit code
+ * 127. One thread.
+ */
+#ifndef JOBD_POOL_SPAWN_H
+#define JOBD_POOL_SPAWN_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+#define SPAWN_FD_COUNT 4 /* stdin, stdout, stderr and the job channel */
+
+struct spawn_conf {
+    char *const *argv;       /* argv[0] without a slash is looked up in PATH, as env has it */
+    char *const *env;        /* the whole environment, NULL-terminated */
+    int fds[SPAWN_FD_COUNT]; /* becomes 0..3 of the program, which has no other */
+};
+
+/* The child leads a new session, every signal is at its default and unblocked, the working
+ * directory is ours. On ERR_SYS there is no child; the text begins with the stage that failed:
+ * "fork", "session", "signals", "descriptors" or "exec", and e->sys_errno is its errno. */
+int spawn(const struct spawn_conf *conf, pid_t *ret_pid, struct errinfo *e);
+
+/* The environment of this process without jobd's own settings (JOBD_*), with extra (may be
+ * NULL) on top: a NULL-terminated array for free(3); the texts are borrowed. */
+char **spawn_environment(char *const *extra);
+
+#endif
