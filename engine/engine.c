@@ -285,17 +285,19 @@ static void control_event(struct engine *en)
 /* -- status ---------------------------------------------------------------------------------
  */
 
+static bool pool_has_a_worker(struct engine *en, const struct pool *pool)
+{
+    for (const struct link *link = links_first(en->links); link; link = link->next)
+        if (!link->broken && link->worker_id != 0 && text_equal(link->pool, pool->name))
+            return true;
+    return false;
+}
+
 static bool every_pool_has_a_worker(struct engine *en)
 {
-    for (size_t i = 0; i < en->conf.start->worker_count; i++) {
-        const char *pool = en->conf.start->workers[i].pool;
-        const struct link *link = links_first(en->links);
-
-        while (link && (link->broken || link->worker_id == 0 || !text_equal(link->pool, pool)))
-            link = link->next;
-        if (!link)
+    for (size_t i = 0; i < en->pool_count; i++)
+        if (en->pools[i].expected && !pool_has_a_worker(en, &en->pools[i]))
             return false;
-    }
     return true;
 }
 
@@ -496,6 +498,12 @@ static void make_pools(struct engine *en)
             en->pools[en->pool_count++].name = function_pool(&functions->items[i]);
     for (size_t i = 0; i < en->pool_count; i++)
         en->pools[i].may_have_jobs = true;
+    for (size_t i = 0; i < en->conf.start->worker_count; i++) {
+        struct pool *pool = engine_pool(en, en->conf.start->workers[i].pool);
+
+        if (pool)
+            pool->expected = true;
+    }
 }
 
 int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struct errinfo *e)
@@ -523,6 +531,7 @@ int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struc
         return r;
     if (conf->start->stopping)
         drain(en, false);
+    en->conf.start = NULL; /* borrowed until here */
     update_status(en);
     *ret_engine = TAKE(en);
     return 0;

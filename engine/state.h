@@ -35,12 +35,14 @@ struct ending {
 
 /* Workers that run the same kind of job. */
 struct pool {
-    const char *name;   /* borrowed: "" or a function's name */
+    const char *name; /* borrowed: "" or a function's name */
+    bool expected; /* it had a worker when this front was started: ready once one has connected
+                    */
     bool may_have_jobs; /* false: the last claim found none, and nothing was queued since */
 };
 
 struct engine {
-    struct engine_conf conf;
+    struct engine_conf conf; /* conf.start is NULL once engine_new() is over */
     struct waiters *waiters;
     struct links *links;
     struct inbox inbox;

@@ -1,0 +1,753 @@
+/* tests/unit/test_engine.c - the ledger loop against a real store, with this test as the
+ * workers and as the supervisor: it speaks the wire protocol, so it can die, lie and come back
+ * at any moment. */
+#include "tests/support/test.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "pool/paths.h"
+#include "pool/proto.h"
+#include "pool/spool.h"
+
+#define PATIENCE_MS 10000
+
+static char function_name[] = "count";
+static char arg_wc[] = "wc";
+static char *function_argv[] = { arg_wc, NULL };
+static struct function functions[] = {
+    { .name = function_name, .kind = FUNCTION_COMMAND, .argv = function_argv, .argc = 1 },
+};
+static const struct function_table table = { .items = functions, .count = 1 };
+
+/* -- a front around the engine --------------------------------------------------------------
+ */
+
+struct fixture {
+    char dir[64];
+    struct store *store;
+    struct engine *engine;
+    pthread_t thread;
+    int control; /* the supervisor's end */
+    int run_result;
+    struct worker_info workers[2];
+    size_t worker_count;
+    int64_t max_waiting_jobs;
+};
+
+static void *engine_thread(void *arg)
+{
+    struct fixture *fx = arg;
+    struct errinfo e = { 0 };
+
+    fx->run_result = engine_run(fx->engine, &e);
+    return NULL;
+}
+
+static struct sockaddr_un socket_address(const struct fixture *fx)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/run/front.sock", fx->dir);
+    return address;
+}
+
+static void start_front(struct fixture *fx)
+{
+    struct store_conf store_conf = { .data_dir = fx->dir, .durability = STORE_RELAXED };
+    struct sockaddr_un address = socket_address(fx);
+    struct errinfo e = { 0 };
+    struct front_start start = { .workers = fx->workers, .worker_count = fx->worker_count };
+    struct engine_conf conf = { .data_dir = fx->dir,
+                                .functions = &table,
+                                .start = &start,
+                                .max_waiting_jobs = fx->max_waiting_jobs,
+                                .drain_timeout_us = 50 * USEC_PER_MS };
+    int control[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control), 0);
+    fx->control = control[0];
+    start.control_fd = control[1];
+    start.worker_listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    (void)unlink(address.sun_path);
+    assert_int_equal(bind(start.worker_listen_fd, (struct sockaddr *)&address, sizeof address),
+                     0);
+    assert_int_equal(listen(start.worker_listen_fd, 8), 0);
+    assert_int_equal(store_open("sqlite", &store_conf, &fx->store, &e), 0);
+    conf.store = fx->store;
+    assert_int_equal(engine_new(&conf, &fx->engine, &e), 0);
+    assert_int_equal(pthread_create(&fx->thread, NULL, engine_thread, fx), 0);
+}
+
+/* End the front as SIGKILL would: nothing more is read, answered or written. */
+static void kill_front(struct fixture *fx)
+{
+    (void)close(fx->control); /* the engine gives up at once */
+    (void)pthread_join(fx->thread, NULL);
+    fx->engine = engine_free(fx->engine);
+    fx->store = store_free(fx->store);
+}
+
+static int setup(void **state)
+{
+    struct fixture *fx = mem_new0(sizeof *fx);
+
+    log_set_level(LOG_ERROR);
+    (void)strcpy(fx->dir, "/tmp/jobd-engine-XXXXXX"); /* NOLINT: fits */
+    assert_non_null(mkdtemp(fx->dir));
+    assert_int_equal(paths_prepare(fx->dir, NULL), 0);
+    fx->max_waiting_jobs = 1000;
+    start_front(fx);
+    *state = fx;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fx = *state;
+    char command[128];
+
+    if (fx->engine)
+        kill_front(fx);
+    (void)snprintf(command, sizeof command, "rm -rf %s", fx->dir);
+    assert_int_equal(system(command), 0); /* NOLINT: a path of our own making */
+    free(fx);
+    return 0;
+}
+
+/* -- clients --------------------------------------------------------------------------------
+ */
+
+struct client {
+    struct engine_request rq; /* first: done() casts back */
+    sem_t done;
+};
+
+static void on_done(struct engine_request *rq)
+{
+    (void)sem_post(&((struct client *)rq)->done);
+}
+
+static void ask(struct fixture *fx, struct client *c)
+{
+    (void)sem_init(&c->done, 0, 0);
+    c->rq.done = on_done;
+    engine_request(fx->engine, &c->rq);
+    while (sem_wait(&c->done) != 0)
+        ;
+    (void)sem_destroy(&c->done);
+}
+
+static struct client submission(void)
+{
+    struct client c = { .rq = { .op = ENGINE_SUBMIT } };
+
+    c.rq.job.state = JOB_QUEUED;
+    c.rq.job.version = 1;
+    c.rq.job.function = mem_str("count");
+    c.rq.job.pool = mem_str("");
+    c.rq.job.queue = mem_str("default");
+    c.rq.job.payload = mem_str("{}");
+    c.rq.job.payload_len = 2;
+    c.rq.job.grace_us = USEC_PER_SEC;
+    return c;
+}
+
+static struct uuid7 submit(struct fixture *fx)
+{
+    struct client c = submission();
+    struct uuid7 id;
+
+    ask(fx, &c);
+    assert_int_equal(c.rq.result, 0);
+    id = c.rq.job.id;
+    job_fini(&c.rq.job);
+    return id;
+}
+
+static int cancel(struct fixture *fx, struct uuid7 id, enum cancel_mode mode)
+{
+    struct client c = { .rq = { .op = ENGINE_CANCEL, .id = id, .mode = mode, .grace_us = -1 } };
+
+    ask(fx, &c);
+    return c.rq.result;
+}
+
+static struct job read_job(struct fixture *fx, struct uuid7 id)
+{
+    struct store_reader *rd = NULL;
+    struct job job = { 0 };
+
+    assert_int_equal(store_reader_get(fx->store, &rd, NULL), 0);
+    assert_int_equal(store_read_job(rd, id, 1000, &job, NULL), 0);
+    store_reader_put(fx->store, rd);
+    return job;
+}
+
+static sem_t changed;
+
+static void on_change(struct waiter *w)
+{
+    (void)w;
+    (void)sem_post(&changed);
+}
+
+/* Wait until the job is in that state, by the events that long-polls use. */
+static void await_state(struct fixture *fx, struct uuid7 id, enum job_state want)
+{
+    for (;;) {
+        struct waiter w = { .job_id = id,
+                            .any_change = true,
+                            .deadline_us = clock_mono_us() + PATIENCE_MS * USEC_PER_MS,
+                            .wake = on_change };
+        struct job job;
+        enum job_state now;
+
+        (void)sem_init(&changed, 0, 0);
+        assert_int_equal(waiters_add(engine_waiters(fx->engine), &w, NULL), 0);
+        job = read_job(fx, id);
+        now = job.state;
+        job_fini(&job);
+        if (now == want) {
+            if (!waiters_remove(engine_waiters(fx->engine), &w))
+                (void)sem_wait(&changed);
+            return;
+        }
+        (void)sem_wait(&changed);
+        assert_true(clock_mono_us() < w.deadline_us);
+    }
+}
+
+/* -- workers --------------------------------------------------------------------------------
+ */
+
+struct worker {
+    int fd;
+    struct buf in;
+};
+
+static void send_frames(struct worker *w, struct buf *out)
+{
+    assert_int_equal(fd_write_all(w->fd, out->data, out->len, NULL), 0);
+    buf_fini(out);
+}
+
+static struct worker worker_connect(struct fixture *fx, int64_t worker_id,
+                                    const struct proto_attempt *held)
+{
+    struct worker w = { .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    struct sockaddr_un address = socket_address(fx);
+    struct proto_hello hello = { .worker_id = worker_id, .pid = 4000, .capacity = 1 };
+    struct buf out = { 0 };
+
+    if (held) {
+        hello.held[0] = *held;
+        hello.held_count = 1;
+    }
+    assert_int_equal(connect(w.fd, (struct sockaddr *)&address, sizeof address), 0);
+    proto_put_hello(&out, &hello);
+    send_frames(&w, &out);
+    return w;
+}
+
+static void worker_close(struct worker *w)
+{
+    (void)close(w->fd);
+    buf_fini(&w->in);
+}
+
+/* The next frame's type and body; fails the test when none comes. */
+static enum proto_type next_frame(struct worker *w, struct buf *body)
+{
+    for (;;) {
+        enum proto_type type;
+        const char *bytes;
+        size_t len;
+        int r = proto_next(&w->in, &type, &bytes, &len, NULL);
+        struct pollfd pfd = { .fd = w->fd, .events = POLLIN };
+        ssize_t n;
+
+        assert_true(r >= 0);
+        if (r > 0) {
+            buf_clear(body);
+            buf_add(body, bytes, len);
+            buf_consume(&w->in, (size_t)r);
+            return type;
+        }
+        assert_int_equal(poll(&pfd, 1, PATIENCE_MS), 1);
+        n = read(w->fd, buf_reserve(&w->in, 4096), 4096);
+        assert_true(n > 0);
+        buf_commit(&w->in, (size_t)n);
+    }
+}
+
+static struct proto_attempt expect_run(struct worker *w)
+{
+    AUTO_FINI(buf) struct buf body = { 0 };
+    AUTO_FINI(order) struct order order = { 0 };
+
+    assert_int_equal(next_frame(w, &body), PROTO_RUN);
+    assert_int_equal(proto_get_run(body.data, body.len, &order, NULL), 0);
+    assert_string_equal(order.argv[0], "wc");
+    return (struct proto_attempt){ .job_id = order.job_id, .attempt = order.attempt };
+}
+
+static struct proto_cancel expect_cancel(struct worker *w)
+{
+    AUTO_FINI(buf) struct buf body = { 0 };
+    struct proto_cancel cancel = { 0 };
+
+    assert_int_equal(next_frame(w, &body), PROTO_CANCEL);
+    assert_int_equal(proto_get_cancel(body.data, body.len, &cancel, NULL), 0);
+    return cancel;
+}
+
+static void expect_ack(struct worker *w, const struct proto_attempt *want)
+{
+    AUTO_FINI(buf) struct buf body = { 0 };
+    struct proto_attempt ack = { 0 };
+
+    assert_int_equal(next_frame(w, &body), PROTO_ACK);
+    assert_int_equal(proto_get_ack(body.data, body.len, &ack, NULL), 0);
+    assert_true(uuid7_equal(ack.job_id, want->job_id));
+    assert_int_equal(ack.attempt, want->attempt);
+}
+
+static struct outcome outcome_of(const struct proto_attempt *a, enum cause cause)
+{
+    return (struct outcome){ .job_id = a->job_id,
+                             .attempt = a->attempt,
+                             .cause = cause,
+                             .exit_code = cause == CAUSE_NONE ? 0 : -1,
+                             .started_at_us = 1,
+                             .finished_at_us = 2 };
+}
+
+static void send_outcome(struct worker *w, const struct proto_attempt *a, enum cause cause)
+{
+    struct outcome o = outcome_of(a, cause);
+    struct buf out = { 0 };
+
+    proto_put_outcome(&out, &o);
+    send_frames(w, &out);
+}
+
+static void report_exit(struct fixture *fx, int64_t worker_id)
+{
+    struct control_msg msg = {
+        .type = CONTROL_WORKER_EXITED, .pid = 4000, .worker_id = worker_id, .wait_status = 9
+    };
+
+    assert_int_equal(send(fx->control, &msg, sizeof msg, 0), sizeof msg);
+}
+
+static void control(struct fixture *fx, int32_t type)
+{
+    struct control_msg msg = { .type = type };
+
+    assert_int_equal(send(fx->control, &msg, sizeof msg, 0), sizeof msg);
+}
+
+/* -- the tests ------------------------------------------------------------------------------
+ */
+
+static void a_job_is_run_recorded_and_acknowledged(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct job job;
+
+    assert_true(uuid7_equal(a.job_id, id));
+    assert_int_equal(a.attempt, 1);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_RUNNING); /* on disk before the order was sent */
+    assert_int_equal(job.worker_id, 1);
+    job_fini(&job);
+    send_outcome(&w, &a, CAUSE_NONE);
+    expect_ack(&w, &a);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_SUCCEEDED);
+    assert_int_equal(job.version, 3);
+    job_fini(&job);
+    worker_close(&w);
+}
+
+static void a_failed_attempt_fails_the_job(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct job job;
+
+    send_outcome(&w, &a, CAUSE_SIGNAL);
+    expect_ack(&w, &a);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_FAILED);
+    assert_int_equal(job.outcome.cause, CAUSE_SIGNAL);
+    job_fini(&job);
+    worker_close(&w);
+}
+
+static void a_worker_gets_no_second_job_before_the_first_has_ended(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 first = submit(fx);
+    struct uuid7 second = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct job job = read_job(fx, second);
+
+    assert_true(uuid7_equal(a.job_id, first));
+    assert_int_equal(job.state, JOB_QUEUED);
+    job_fini(&job);
+    send_outcome(&w, &a, CAUSE_NONE);
+    expect_ack(&w, &a);
+    a = expect_run(&w);
+    assert_true(uuid7_equal(a.job_id, second));
+    worker_close(&w);
+}
+
+static void canceling_a_queued_job_ends_it_at_once(void **state)
+{
+    struct fixture *fx = *state;
+    struct uuid7 id = submit(fx);
+    struct job job;
+
+    assert_int_equal(cancel(fx, id, CANCEL_GRACEFUL), 0);
+    assert_int_equal(cancel(fx, id, CANCEL_GRACEFUL), 0); /* twice is fine */
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_CANCELED);
+    assert_int_equal(job.version, 2);
+    job_fini(&job);
+}
+
+static void canceling_a_running_job_waits_for_the_worker_s_proof(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct proto_cancel c;
+    struct job job;
+
+    assert_int_equal(cancel(fx, id, CANCEL_GRACEFUL), 0);
+    c = expect_cancel(&w);
+    assert_int_equal(c.mode, PROTO_CANCEL_GRACEFUL);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_CANCELING);
+    job_fini(&job);
+    assert_int_equal(cancel(fx, id, CANCEL_FORCE), 0); /* impatience goes through */
+    c = expect_cancel(&w);
+    assert_int_equal(c.mode, PROTO_CANCEL_FORCE);
+    send_outcome(&w, &a, CAUSE_CANCELED);
+    expect_ack(&w, &a);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_CANCELED);
+    job_fini(&job);
+    worker_close(&w);
+}
+
+static void a_job_that_finishes_well_in_its_grace_has_succeeded(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct job job;
+
+    assert_int_equal(cancel(fx, id, CANCEL_GRACEFUL), 0);
+    (void)expect_cancel(&w);
+    send_outcome(&w, &a, CAUSE_NONE);
+    expect_ack(&w, &a);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_SUCCEEDED);
+    assert_true(job.cancel_requested_at_us > 0);
+    job_fini(&job);
+    assert_int_equal(cancel(fx, id, CANCEL_GRACEFUL), ERR_JOB_FINISHED);
+    worker_close(&w);
+}
+
+static void canceling_an_unknown_job_is_not_found(void **state)
+{
+    assert_int_equal(cancel(*state, uuid7_from_parts(12345, 6), CANCEL_FORCE),
+                     ERR_JOB_NOT_FOUND);
+}
+
+static void an_exited_worker_s_attempt_is_lost(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct job job;
+
+    (void)expect_run(&w);
+    worker_close(&w);
+    report_exit(fx, 1);
+    await_state(fx, id, JOB_FAILED);
+    job = read_job(fx, id);
+    assert_int_equal(job.outcome.cause, CAUSE_WORKER_LOST);
+    assert_non_null(strstr(job.outcome.message, "signal 9"));
+    job_fini(&job);
+}
+
+static void the_last_words_of_a_dead_worker_count(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+
+    send_outcome(&w, &a, CAUSE_NONE); /* and dies before the acknowledgement */
+    worker_close(&w);
+    report_exit(fx, 1);
+    await_state(fx, id, JOB_SUCCEEDED);
+}
+
+static void an_outcome_left_in_the_spool_counts(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct outcome o = outcome_of(&a, CAUSE_NONE);
+    struct outcome left = { 0 };
+
+    assert_int_equal(spool_write(fx->dir, &o, NULL), 0);
+    worker_close(&w);
+    report_exit(fx, 1);
+    await_state(fx, id, JOB_SUCCEEDED);
+    kill_front(fx); /* now the file must be gone */
+    assert_int_equal(spool_read(fx->dir, id, 1, &left, NULL), ERR_NOT_FOUND);
+}
+
+static void a_worker_that_comes_back_goes_on_with_its_attempt(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct job job;
+
+    kill_front(fx);
+    worker_close(&w);
+    fx->workers[0] = (struct worker_info){ .worker_id = 1, .pid = 4000 };
+    fx->worker_count = 1;
+    start_front(fx);
+    w = worker_connect(fx, 1, &a);
+    send_outcome(&w, &a, CAUSE_NONE);
+    expect_ack(&w, &a);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_SUCCEEDED);
+    assert_int_equal(job.attempt, 1);
+    job_fini(&job);
+    worker_close(&w);
+}
+
+static void an_attempt_that_never_reached_its_worker_is_queued_again(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct proto_attempt again;
+
+    kill_front(fx); /* as if it had died between the commit and the sending */
+    worker_close(&w);
+    fx->workers[0] = (struct worker_info){ .worker_id = 1, .pid = 4000 };
+    fx->worker_count = 1;
+    start_front(fx);
+    w = worker_connect(fx, 1, NULL); /* holds nothing */
+    for (;;) { /* the settling is acknowledged, then the job comes again */
+        AUTO_FINI(buf) struct buf body = { 0 };
+        AUTO_FINI(order) struct order order = { 0 };
+
+        if (next_frame(&w, &body) != PROTO_RUN)
+            continue;
+        assert_int_equal(proto_get_run(body.data, body.len, &order, NULL), 0);
+        again = (struct proto_attempt){ .job_id = order.job_id, .attempt = order.attempt };
+        break;
+    }
+    assert_true(uuid7_equal(again.job_id, id));
+    assert_true(again.attempt > a.attempt); /* a fence is never used twice */
+    worker_close(&w);
+}
+
+static void after_a_restart_attempts_of_dead_workers_are_lost(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+
+    (void)expect_run(&w);
+    kill_front(fx);
+    worker_close(&w);
+    start_front(fx); /* no workers are alive */
+    await_state(fx, id, JOB_FAILED);
+}
+
+static void a_stale_outcome_is_acknowledged_and_changes_nothing(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct proto_attempt stale = { .job_id = id, .attempt = 7 };
+    struct job job;
+
+    send_outcome(&w, &stale, CAUSE_NONE);
+    expect_ack(&w, &stale);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_RUNNING);
+    job_fini(&job);
+    send_outcome(&w, &a, CAUSE_NONE);
+    expect_ack(&w, &a);
+    send_outcome(&w, &a, CAUSE_SIGNAL); /* told twice: the first counts */
+    expect_ack(&w, &a);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_SUCCEEDED);
+    job_fini(&job);
+    worker_close(&w);
+}
+
+static void a_worker_that_holds_what_it_should_not_is_told_to_stop(void **state)
+{
+    struct fixture *fx = *state;
+    struct proto_attempt held = { .job_id = uuid7_from_parts(99, 1), .attempt = 1 };
+    struct worker w = worker_connect(fx, 5, &held);
+
+    assert_int_equal(expect_cancel(&w).mode, PROTO_CANCEL_FORCE);
+    worker_close(&w);
+}
+
+static void too_many_waiting_jobs_are_refused(void **state)
+{
+    struct fixture *fx = *state;
+    struct client c = submission();
+
+    kill_front(fx);
+    fx->max_waiting_jobs = 2;
+    start_front(fx);
+    (void)submit(fx);
+    (void)submit(fx);
+    ask(fx, &c);
+    assert_int_equal(c.rq.result, ERR_QUEUE_FULL);
+    job_fini(&c.rq.job);
+}
+
+static void a_job_of_a_removed_function_is_rejected_not_looped(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct client c = submission();
+    struct job job;
+
+    free(c.rq.job.function);
+    c.rq.job.function = mem_str("gone");
+    ask(fx, &c);
+    assert_int_equal(c.rq.result, 0);
+    await_state(fx, c.rq.job.id, JOB_FAILED);
+    job = read_job(fx, c.rq.job.id);
+    assert_int_equal(job.outcome.cause, CAUSE_REJECTED);
+    job_fini(&job);
+    job_fini(&c.rq.job);
+    worker_close(&w);
+}
+
+static void a_scheduled_job_runs_when_its_time_has_come(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct client c = submission();
+    usec_t due_us = clock_wall_us() + 30 * USEC_PER_MS;
+    struct proto_attempt a;
+
+    c.rq.job.state = JOB_SCHEDULED;
+    c.rq.job.scheduled_at_us = due_us;
+    ask(fx, &c);
+    assert_int_equal(c.rq.result, 0);
+    a = expect_run(&w);
+    assert_true(clock_wall_us() >= due_us);
+    assert_true(uuid7_equal(a.job_id, c.rq.job.id));
+    job_fini(&c.rq.job);
+    worker_close(&w);
+}
+
+static void draining_waits_for_the_running_then_gives_them_back(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 running = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct client late = submission();
+    struct job job;
+
+    control(fx, CONTROL_STOP);
+    assert_int_equal(expect_cancel(&w).mode, PROTO_CANCEL_SHUTDOWN); /* after the drain time */
+    ask(fx, &late);
+    assert_int_equal(late.rq.result, ERR_DRAINING);
+    job_fini(&late.rq.job);
+    send_outcome(&w, &a, CAUSE_SHUTDOWN);
+    expect_ack(&w, &a);
+    (void)pthread_join(fx->thread, NULL);
+    assert_int_equal(fx->run_result, 0);
+    job = read_job(fx, running);
+    assert_int_equal(job.state, JOB_QUEUED);
+    job_fini(&job);
+    assert_int_equal(pthread_create(&fx->thread, NULL, engine_thread, fx),
+                     0); /* for teardown */
+    worker_close(&w);
+}
+
+static void the_engine_stops_when_the_supervisor_is_gone(void **state)
+{
+    struct fixture *fx = *state;
+
+    (void)close(fx->control);
+    (void)pthread_join(fx->thread, NULL);
+    assert_int_equal(fx->run_result, ERR_CLOSED);
+    fx->engine = engine_free(fx->engine);
+    fx->store = store_free(fx->store);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_job_is_run_recorded_and_acknowledged),
+        T(a_failed_attempt_fails_the_job),
+        T(a_worker_gets_no_second_job_before_the_first_has_ended),
+        T(canceling_a_queued_job_ends_it_at_once),
+        T(canceling_a_running_job_waits_for_the_worker_s_proof),
+        T(a_job_that_finishes_well_in_its_grace_has_succeeded),
+        T(canceling_an_unknown_job_is_not_found),
+        T(an_exited_worker_s_attempt_is_lost),
+        T(the_last_words_of_a_dead_worker_count),
+        T(an_outcome_left_in_the_spool_counts),
+        T(a_worker_that_comes_back_goes_on_with_its_attempt),
+        T(an_attempt_that_never_reached_its_worker_is_queued_again),
+        T(after_a_restart_attempts_of_dead_workers_are_lost),
+        T(a_stale_outcome_is_acknowledged_and_changes_nothing),
+        T(a_worker_that_holds_what_it_should_not_is_told_to_stop),
+        T(too_many_waiting_jobs_are_refused),
+        T(a_job_of_a_removed_function_is_rejected_not_looped),
+        T(a_scheduled_job_runs_when_its_time_has_come),
+        T(draining_waits_for_the_running_then_gives_them_back),
+        T(the_engine_stops_when_the_supervisor_is_gone),
+    };
+
+    return cmocka_run_group_tests_name("engine/engine", tests, NULL, NULL);
+}
