@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 /* clang-format off */
+/* NOLINTBEGIN(bugprone-macro-parentheses): sym is a name to declare. */
 #define EMBED(sym, path)                        \
     __asm__(".section .rodata\n"                \
             ".global " #sym "\n"                \
@@ -23,6 +24,7 @@
             ".previous\n");                     \
     extern const char sym[];                    \
     extern const char sym##_end[]
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define EMBED_LEN(sym) ((size_t)(sym##_end - (sym)))
 /* clang-format on */
 

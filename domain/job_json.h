@@ -6,7 +6,7 @@
 
 #include "domain/job.h"
 
-#define JOB_RESULT_INLINE_MAX_BYTES (64 * 1024)
+#define JOB_RESULT_INLINE_MAX_BYTES ((size_t)64 * 1024)
 
 /* A new object. The payload's stdin is left out; an unset field is absent. */
 json_t *job_encode(const struct job *job);

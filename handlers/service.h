@@ -1,4 +1,5 @@
-/* handlers/service.h - what the handlers work on: made by server/, the same for all requests. */
+/* handlers/service.h - what the handlers work on: made by server/, the same for all requests.
+ */
 #ifndef JOBD_HANDLERS_SERVICE_H
 #define JOBD_HANDLERS_SERVICE_H
 
@@ -18,7 +19,8 @@ struct service {
     const char *data_dir;
     bool allow_commands;
     usec_t long_poll_max_us;
-    struct token_key cursor_key; /* token_key_load(paths_token_key()): cursors outlive the front */
+    struct token_key
+        cursor_key; /* token_key_load(paths_token_key()): cursors outlive the front */
 };
 
 #endif

@@ -1,0 +1,96 @@
+#include "handlers/common.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "domain/job_json.h"
+
+int common_job_id(const struct http_req *rq, struct uuid7 *ret_id, struct errinfo *e)
+{
+    if (!uuid7_parse(http_param(rq, "id"), ret_id))
+        return err_set(e, ERR_JOB_NOT_FOUND, "this is not the id of a job");
+    return 0;
+}
+
+int common_bad_parameter(struct http_resp *rs, const char *name, const char *code,
+                         const char *format, ...)
+{
+    AUTO(mem) char *place = mem_printf("?%s", name);
+    char detail[ERR_TEXT_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    faults_add(&rs->faults, place, code, "%s", detail);
+    return err_set(&rs->err, ERR_INVALID_PARAMETER, "%s: %s", name, detail);
+}
+
+int common_single(const struct http_req *rq, struct http_resp *rs, const char *name,
+                  const char **ret_value)
+{
+    if (http_query(rq, name, 1))
+        return common_bad_parameter(rs, name, "duplicate", "may be given once only");
+    *ret_value = http_query(rq, name, 0);
+    return 0;
+}
+
+int common_no_query(const struct http_req *rq, struct errinfo *e)
+{
+    static const char *const none[] = { NULL };
+
+    return http_query_allow(rq, none, e);
+}
+
+int borrow_get(struct borrow *b, const struct service *sv, struct errinfo *e)
+{
+    int r = store_reader_get(sv->store, &b->reader, e);
+
+    if (r < 0)
+        return r;
+    b->store = sv->store;
+    return 0;
+}
+
+void borrow_fini(struct borrow *b)
+{
+    if (b->store)
+        store_reader_put(b->store, b->reader);
+    b->store = NULL;
+}
+
+int common_read_job(const struct service *sv, struct uuid7 id, struct job *ret_job,
+                    struct errinfo *e)
+{
+    AUTO_FINI(borrow) struct borrow b = { 0 };
+    int r;
+
+    r = borrow_get(&b, sv, e);
+    if (r < 0)
+        return r;
+    return store_read_job(b.reader, id, JOB_RESULT_INLINE_MAX_BYTES, ret_job, e);
+}
+
+char *common_etag(int64_t version, char room[ETAG_SIZE])
+{
+    (void)snprintf(room, ETAG_SIZE, "\"v%lld\"", (long long)version);
+    return room;
+}
+
+int common_reply_job(struct http_resp *rs, int status, const struct job *job)
+{
+    char etag[ETAG_SIZE];
+
+    http_set_header(rs, "ETag", "%s", common_etag(job->version, etag));
+    if (!job_state_is_final(job->state))
+        http_set_header(rs, "Retry-After", "%s", COMMON_RETRY_AFTER);
+    return http_reply_json(rs, status, job_encode(job));
+}
+
+void common_set_job_path(struct http_resp *rs, const char *name, struct uuid7 id)
+{
+    char text[UUID7_TEXT_SIZE];
+
+    http_set_header(rs, name, "/v1/jobs/%s", uuid7_format(id, text));
+}

@@ -1,0 +1,66 @@
+/* handlers/common.h - what the handlers share: parameters, reads, and jobs as answers. */
+#ifndef JOBD_HANDLERS_COMMON_H
+#define JOBD_HANDLERS_COMMON_H
+
+#include <stdint.h>
+
+#include "base/clean.h"
+#include "base/err.h"
+#include "base/uuid7.h"
+#include "domain/job.h"
+#include "handlers/service.h"
+#include "server/http/http.h"
+#include "store/store.h"
+
+/* Seconds after which to ask again, for Retry-After. */
+#define COMMON_RETRY_AFTER "1"
+
+/* -- requests -------------------------------------------------------------------------------
+ */
+
+static inline const struct service *common_service(const struct http_req *rq)
+{
+    return rq->service;
+}
+
+/* The path parameter "id". ERR_JOB_NOT_FOUND: what is not an id names no job. */
+int common_job_id(const struct http_req *rq, struct uuid7 *ret_id, struct errinfo *e);
+/* A fault of the query parameter `name`, for errors[]: returns ERR_INVALID_PARAMETER. */
+__attribute__((format(printf, 4, 5))) int common_bad_parameter(struct http_resp *rs,
+                                                               const char *name,
+                                                               const char *code,
+                                                               const char *format, ...);
+/* The one value of a query parameter that may be given once; NULL when it is not. */
+int common_single(const struct http_req *rq, struct http_resp *rs, const char *name,
+                  const char **ret_value);
+/* ERR_INVALID_PARAMETER when there is any query parameter. */
+int common_no_query(const struct http_req *rq, struct errinfo *e);
+
+/* -- reads ----------------------------------------------------------------------------------
+ */
+
+/* A reader borrowed until the end of the scope: AUTO_FINI(borrow) struct borrow b = { 0 }; */
+struct borrow {
+    struct store *store;
+    struct store_reader *reader;
+};
+int borrow_get(struct borrow *b, const struct service *sv, struct errinfo *e);
+void borrow_fini(struct borrow *b);
+DEFINE_AUTO_FINI(borrow, struct borrow)
+
+/* The whole job with its result, if that is small. ERR_JOB_NOT_FOUND. */
+int common_read_job(const struct service *sv, struct uuid7 id, struct job *ret_job,
+                    struct errinfo *e);
+
+/* -- answers --------------------------------------------------------------------------------
+ */
+
+#define ETAG_SIZE 32
+/* "v7", with the quotes: the entity-tag of this version of a job. Returns room. */
+char *common_etag(int64_t version, char room[ETAG_SIZE]);
+/* The job with its ETag, and Retry-After while it is not final. */
+int common_reply_job(struct http_resp *rs, int status, const struct job *job);
+/* `name`: the path of the job. */
+void common_set_job_path(struct http_resp *rs, const char *name, struct uuid7 id);
+
+#endif

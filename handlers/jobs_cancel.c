@@ -1,0 +1,205 @@
+/* POST /v1/jobs/{id}:cancel (cancelJob) and DELETE /v1/jobs/{id} (deleteJob): stop a job. */
+#include "handlers/handlers.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "domain/json_text.h"
+#include "domain/suggest.h"
+#include "handlers/common.h"
+
+/* -- the body -------------------------------------------------------------------------------
+ */
+
+struct member {
+    const char *name;
+    const char *pointer;
+    void (*decode)(struct engine_request *request, const json_t *value, const char *pointer,
+                   struct faults *f);
+};
+
+static void decode_reason(struct engine_request *request, const json_t *value,
+                          const char *pointer, struct faults *f)
+{
+    const char *text = json_string_value(value);
+    size_t characters = 0;
+
+    if (!text) {
+        faults_add(f, pointer, "wrong-type", "must be a string");
+        return;
+    }
+    for (const char *c = text; *c; c++)
+        characters += ((unsigned char)*c & 0xC0) != 0x80;
+    if (characters == 0)
+        faults_add(f, pointer, "too-short", "must have from 1 to %d characters",
+                   JOB_REASON_MAX);
+    else if (characters > JOB_REASON_MAX)
+        faults_add(f, pointer, "too-long", "must have from 1 to %d characters", JOB_REASON_MAX);
+    else
+        request->reason = mem_str(text);
+}
+
+static void decode_mode(struct engine_request *request, const json_t *value,
+                        const char *pointer, struct faults *f)
+{
+    const char *text = json_string_value(value);
+
+    if (!text)
+        faults_add(f, pointer, "wrong-type", "must be a string");
+    else if (text_equal(text, "force"))
+        request->mode = CANCEL_FORCE;
+    else if (!text_equal(text, "graceful"))
+        faults_add(f, pointer, "unknown-value", "must be graceful or force");
+}
+
+static void decode_grace(struct engine_request *request, const json_t *value,
+                         const char *pointer, struct faults *f)
+{
+    if (!json_is_number(value))
+        faults_add(f, pointer, "wrong-type", "must be a number");
+    else if (!clock_seconds_to_us(json_number_value(value), JOB_GRACE_MAX_SECONDS,
+                                  &request->grace_us))
+        faults_add(f, pointer, "out-of-range", "must be from 0 to %d", JOB_GRACE_MAX_SECONDS);
+}
+
+static const struct member members[] = {
+    { "reason", "#/reason", decode_reason },
+    { "mode", "#/mode", decode_mode },
+    { "grace_period_seconds", "#/grace_period_seconds", decode_grace },
+};
+
+static const struct member *find_member(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(members); i++)
+        if (text_equal(members[i].name, name))
+            return &members[i];
+    return NULL;
+}
+
+static void unknown_member(const char *name, struct faults *f)
+{
+    struct suggestion s = { .word = name };
+    AUTO(mem) char *pointer = faults_pointer("#", name);
+
+    for (size_t i = 0; i < COUNT_OF(members); i++)
+        suggest_consider(&s, members[i].name);
+    if (s.nearest)
+        faults_add(f, pointer, "unknown-field", "there is no such field; did you mean %s?",
+                   s.nearest);
+    else
+        faults_add(f, pointer, "unknown-field", "there is no such field");
+}
+
+static void decode_members(const struct http_req *rq, struct http_resp *rs, const json_t *body,
+                           struct engine_request *request)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(json_iterable(body), name, value)
+    {
+        const struct member *m = find_member(name);
+
+        if (m)
+            m->decode(request, value, m->pointer, &rs->faults);
+        else if (!rq->lenient)
+            unknown_member(name, &rs->faults);
+    }
+}
+
+static int decode_body(const struct http_req *rq, struct http_resp *rs,
+                       struct engine_request *request)
+{
+    AUTO(json) json_t *body = NULL;
+    int r;
+
+    r = http_body_json(rq, &body, &rs->err);
+    if (r < 0)
+        return r;
+    if (!body)
+        return 0;
+    if (json_is_object(body))
+        decode_members(rq, rs, body, request);
+    else
+        faults_add(&rs->faults, "#", "wrong-type", "must be an object");
+    if (rs->faults.total == 1)
+        return err_set(&rs->err, ERR_VALIDATION, "there is 1 fault");
+    if (rs->faults.total > 1)
+        return err_set(&rs->err, ERR_VALIDATION, "there are %zu faults", rs->faults.total);
+    return 0;
+}
+
+/* -- the request ----------------------------------------------------------------------------
+ */
+
+static void request_free(void *state)
+{
+    struct engine_request *request = state;
+
+    free(request->reason);
+    free(request);
+}
+
+/* What the job is now decides, which may be an end that came after the engine's answer. */
+static int committed(struct http_req *rq, struct http_resp *rs)
+{
+    const struct engine_request *request = rq->state;
+    AUTO_FINI(job) struct job job = { 0 };
+    int r;
+
+    if (request->result < 0) {
+        rs->err = request->err;
+        return request->result;
+    }
+    r = common_read_job(common_service(rq), request->id, &job, &rs->err);
+    if (r < 0)
+        return r;
+    if (job_state_is_final(job.state))
+        return common_reply_job(rs, 200, &job);
+    common_set_job_path(rs, "Location", job.id);
+    return common_reply_job(rs, 202, &job);
+}
+
+/* On the engine thread. */
+static void on_done(struct engine_request *request)
+{
+    http_resume(request->ctx);
+}
+
+static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
+{
+    struct engine_request *request;
+    int r;
+
+    r = common_no_query(rq, &rs->err);
+    if (r < 0)
+        return r;
+    request = mem_new0(sizeof *request);
+    rq->state = request;
+    rq->state_free = request_free;
+    request->op = ENGINE_CANCEL;
+    request->mode = CANCEL_GRACEFUL;
+    request->grace_us = -1;
+    request->done = on_done;
+    request->ctx = rq;
+    r = common_job_id(rq, &request->id, &rs->err);
+    if (r < 0)
+        return r;
+    r = has_body ? decode_body(rq, rs, request) : 0;
+    if (r < 0)
+        return r;
+    rq->next = committed;
+    engine_request(common_service(rq)->engine, request);
+    return HTTP_PENDING;
+}
+
+int h_cancel_job(struct http_req *rq, struct http_resp *rs)
+{
+    return cancel(rq, rs, true);
+}
+
+int h_delete_job(struct http_req *rq, struct http_resp *rs)
+{
+    return cancel(rq, rs, false);
+}

@@ -1,0 +1,143 @@
+/* POST /v1/jobs (createJob): on disk, then 202; or 200 when a wait saw the job finish. */
+#include "handlers/handlers.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "domain/job_spec.h"
+#include "domain/json_text.h"
+#include "handlers/common.h"
+#include "handlers/waiting.h"
+
+struct creation {
+    struct engine_request request; /* request.job: as inserted, then as last read */
+    struct waiting waiting;
+};
+
+static void creation_free(void *state)
+{
+    struct creation *c = state;
+
+    job_fini(&c->request.job);
+    free(c);
+}
+
+static int answer(const struct creation *c, struct http_resp *rs)
+{
+    const struct job *job = &c->request.job;
+    bool final = job_state_is_final(job->state);
+
+    common_set_job_path(rs, "Location", job->id);
+    if (final)
+        common_set_job_path(rs, "Content-Location", job->id);
+    waiting_set_applied(&c->waiting, rs);
+    return common_reply_job(rs, final ? 200 : 202, job);
+}
+
+/* Whether the job is final; when that cannot be read, waiting on is of no use either. */
+static bool look(const struct service *sv, struct uuid7 id)
+{
+    AUTO_FINI(borrow) struct borrow b = { 0 };
+    enum job_state state;
+    int64_t version;
+
+    if (borrow_get(&b, sv, NULL) < 0)
+        return true;
+    if (store_read_version(b.reader, id, &version, &state, NULL) < 0)
+        return true;
+    return job_state_is_final(state);
+}
+
+static void read_again(const struct service *sv, struct job *job)
+{
+    struct job now = { 0 };
+
+    if (common_read_job(sv, job->id, &now, NULL) < 0)
+        return;
+    job_fini(job);
+    *job = now;
+}
+
+/* After the commit, and after each wake. The job is accepted: whatever goes wrong with waiting
+ * or reading from here on is no reason to answer with an error, which would invite the client
+ * to submit it again. */
+static int wait_for_end(struct http_req *rq, struct http_resp *rs)
+{
+    const struct service *sv = common_service(rq);
+    struct creation *c = rq->state;
+
+    rq->next = wait_for_end;
+    if (waiting_arm(&c->waiting, rq, c->request.job.id, false, NULL) < 0) {
+        c->waiting.granted_seconds = 0; /* too many wait: the preference is not applied */
+        return answer(c, rs);
+    }
+    if (waiting_goes_on(&c->waiting, look(sv, c->request.job.id)))
+        return HTTP_PENDING;
+    read_again(sv, &c->request.job);
+    return answer(c, rs);
+}
+
+static int committed(struct http_req *rq, struct http_resp *rs)
+{
+    struct creation *c = rq->state;
+
+    if (c->request.result < 0) {
+        rs->err = c->request.err;
+        return c->request.result;
+    }
+    if (c->waiting.granted_seconds > 0)
+        return wait_for_end(rq, rs);
+    return answer(c, rs);
+}
+
+/* On the engine thread. */
+static void on_done(struct engine_request *request)
+{
+    http_resume(request->ctx);
+}
+
+static int decode(struct http_req *rq, struct http_resp *rs, struct job *ret_job)
+{
+    const struct service *sv = common_service(rq);
+    const struct job_spec_rules rules = { .functions = sv->functions,
+                                          .allow_commands = sv->allow_commands,
+                                          .lenient = rq->lenient };
+    AUTO(json) json_t *body = NULL;
+    AUTO_FINI(job_spec) struct job_spec spec = { 0 };
+    int r;
+
+    r = http_body_json(rq, &body, &rs->err);
+    if (r < 0)
+        return r;
+    r = job_spec_decode(body, &rules, &spec, &rs->faults, &rs->err);
+    if (r < 0)
+        return r;
+    job_spec_to_job(&spec, clock_wall_us(), ret_job);
+    return 0;
+}
+
+int h_create_job(struct http_req *rq, struct http_resp *rs)
+{
+    struct creation *c;
+    int r;
+
+    r = common_no_query(rq, &rs->err);
+    if (r < 0)
+        return r;
+    c = mem_new0(sizeof *c);
+    rq->state = c;
+    rq->state_free = creation_free;
+    r = waiting_parse(&c->waiting, rq, &rs->err);
+    if (r < 0)
+        return r;
+    r = decode(rq, rs, &c->request.job);
+    if (r < 0)
+        return r;
+    c->request.op = ENGINE_SUBMIT;
+    c->request.done = on_done;
+    c->request.ctx = rq;
+    rq->next = committed;
+    engine_request(common_service(rq)->engine, &c->request);
+    return HTTP_PENDING;
+}
