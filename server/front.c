@@ -1,0 +1,207 @@
+#include "server/front.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/token.h"
+#include "engine/engine.h"
+#include "handlers/handlers.h"
+#include "handlers/service.h"
+#include "pool/paths.h"
+#include "server/http/server.h"
+#include "store/store.h"
+
+/* Longer than the 60 s of common gateways, so that they are the ones to close. */
+#define IDLE_TIMEOUT_US  (75 * USEC_PER_SEC)
+#define HTTP_THREADS_MAX 16 /* when the number of CPUs decides */
+
+struct front {
+    const struct front_conf *conf;
+    int control_fd; /* borrowed from the engine, which reads it */
+    struct store *store;
+    struct engine *engine;
+    struct http_server *http;
+    struct service service;
+};
+
+/* ---- while it runs ----------------------------------------------------------------------- */
+
+/* Engine thread: /readyz would say 200 from now on. */
+static void on_ready(void *ctx)
+{
+    const struct front *f = ctx;
+    const struct settings *s = f->conf->settings;
+    struct control_msg msg = { .type = CONTROL_READY };
+    struct errinfo e = { 0 };
+
+    if (listeners_publish(f->conf->listeners, s->data_dir, &e) < 0)
+        log_error("front.publish_failed", LSTR("reason", e.text)); /* it serves, all the same */
+    if (send(f->control_fd, &msg, sizeof msg, MSG_NOSIGNAL) < 0)
+        log_error("front.control_lost", LSTR("reason", "the supervisor does not listen"));
+    for (size_t i = 0; i < f->conf->listeners->count; i++)
+        log_info("front.ready", LSTR("address", f->conf->listeners->names[i]));
+}
+
+/* HTTP threads. */
+static bool is_draining(void *ctx)
+{
+    const struct front *f = ctx;
+    struct engine_status status;
+
+    engine_status(f->engine, &status);
+    return status.draining;
+}
+
+/* ---- start ------------------------------------------------------------------------------- */
+
+/* Each connection takes a descriptor. Not for the workers: a job may use select(2). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* else max_connections is what fits */
+    }
+}
+
+static void ignore_signals(void)
+{
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail for these */
+    (void)sigaction(SIGTERM, &ignore, NULL); /* the supervisor says when to stop */
+    (void)sigaction(SIGINT, &ignore, NULL);
+}
+
+static unsigned http_threads(const struct settings *s)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (s->http_threads > 0)
+        return (unsigned)s->http_threads;
+    if (cpus < 1)
+        return 1;
+    return cpus < HTTP_THREADS_MAX ? (unsigned)cpus : HTTP_THREADS_MAX;
+}
+
+static int open_store(struct front *f, struct errinfo *e)
+{
+    const struct settings *s = f->conf->settings;
+    const struct store_conf conf = {
+        .data_dir = s->data_dir,
+        .durability = (enum store_durability)s->durability,
+    };
+
+    return store_open("sqlite", &conf, &f->store, e);
+}
+
+static int start_engine(struct front *f, const struct front_start *start, struct errinfo *e)
+{
+    const struct settings *s = f->conf->settings;
+    const struct engine_conf conf = {
+        .data_dir = s->data_dir,
+        .functions = &s->functions,
+        .store = f->store,
+        .start = start,
+        .max_waiting_jobs = s->max_waiting_jobs,
+        .drain_timeout_us = s->drain_timeout_us,
+        .on_ready = on_ready,
+        .ctx = f,
+    };
+
+    return engine_new(&conf, &f->engine, e);
+}
+
+static int start_http(struct front *f, struct errinfo *e)
+{
+    const struct settings *s = f->conf->settings;
+    const struct http_conf conf = {
+        .listen_fds = f->conf->listeners->fds,
+        .listen_count = f->conf->listeners->count,
+        .routes = handlers_routes,
+        .route_count = handlers_route_count,
+        .service = &f->service,
+        .max_body_bytes = (size_t)s->max_body_bytes,
+        .max_connections = (unsigned)s->max_connections,
+        .threads = http_threads(s),
+        .idle_timeout_us = IDLE_TIMEOUT_US,
+        .loopback_only = !s->insecure,
+        .draining = is_draining,
+        .draining_ctx = f,
+    };
+    char room[PATHS_SIZE];
+    int r;
+
+    f->service = (struct service){
+        .engine = f->engine,
+        .store = f->store,
+        .functions = &s->functions,
+        .data_dir = s->data_dir,
+        .allow_commands = s->allow_commands,
+        .long_poll_max_us = s->long_poll_max_us,
+    };
+    r = token_key_load(paths_token_key(s->data_dir, room), &f->service.cursor_key, e);
+    if (r < 0)
+        return r;
+    return http_server_new(&conf, &f->http, e);
+}
+
+static int start_all(struct front *f, const struct front_start *start, struct errinfo *e)
+{
+    int r;
+
+    r = open_store(f, e);
+    if (r < 0)
+        return r;
+    r = start_engine(f, start, e);
+    if (r < 0)
+        return r;
+    return start_http(f, e);
+}
+
+/* ---- end --------------------------------------------------------------------------------- */
+
+/* The engine has answered everybody who waited; answers on their way are sent. */
+static void stop_all(struct front *f)
+{
+    if (f->http)
+        http_server_quiesce(f->http);
+    f->http = http_server_free(f->http);
+    f->engine = engine_free(f->engine);
+    f->store = store_free(f->store);
+}
+
+static int start_failed(struct front *f, const struct errinfo *e)
+{
+    bool for_good = e->code == ERR_SCHEMA_NEWER || e->code == ERR_CONFIG;
+
+    log_error("front.start_failed", LSTR("code", err_meta(e->code)->symbol),
+              LSTR("reason", e->text));
+    stop_all(f);
+    return for_good ? EX_CONFIG : EXIT_FAILURE;
+}
+
+int front_main(void *ctx, const struct front_start *start)
+{
+    struct front f = { .conf = ctx, .control_fd = start->control_fd };
+    struct errinfo e = { 0 };
+
+    ignore_signals();
+    raise_descriptor_limit();
+    if (start_all(&f, start, &e) < 0)
+        return start_failed(&f, &e);
+    if (engine_run(f.engine, &e) < 0) {
+        /* Without a supervisor, or without the database, there is nothing to finish: whoever
+         * waits sees the connection close, and jobs go on in their workers. */
+        log_error("front.failed", LSTR("reason", e.text));
+        return EXIT_FAILURE;
+    }
+    stop_all(&f);
+    return 0;
+}

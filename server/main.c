@@ -1,0 +1,167 @@
+/* server/main.c - jobd: read what it is told, take the data directory, bind, and become the
+ * supervisor. No thread is started and no database is opened here: that is the front's part. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "pool/paths.h"
+#include "pool/supervisor.h"
+#include "server/cmdline.h"
+#include "server/config.h"
+#include "server/front.h"
+#include "server/healthcheck.h"
+#include "server/listen.h"
+#include "server/options.h"
+
+#define HEALTHCHECK_TIMEOUT_US (3 * USEC_PER_SEC)
+/* Beyond drain_timeout: for jobs that are told to stop then, and for the last commit. */
+#define STOP_MARGIN_US (15 * USEC_PER_SEC)
+
+static const char *get_variable(const char *name)
+{
+    return getenv(name); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+}
+
+static int complain(int exit_code, const struct errinfo *e)
+{
+    (void)fprintf(stderr, "jobd: %s\n", e->text);
+    return exit_code;
+}
+
+/* Each line of faults is one. */
+static int complain_of_file(const struct buf *faults)
+{
+    for (const char *p = faults->data; p && *p; p += strcspn(p, "\n") + 1)
+        (void)fprintf(stderr, "jobd: %.*s\n", (int)strcspn(p, "\n"), p);
+    return EX_CONFIG;
+}
+
+/* Defaults, file, environment, flags: each over the one before. 0, or the exit code. */
+static int load_settings(const struct cmdline *line, struct settings *s)
+{
+    AUTO_FINI(buf) struct buf faults = { 0 };
+    struct errinfo e = { 0 };
+
+    settings_init(s);
+    if (line->config_path && !config_load(line->config_path, s, &faults))
+        return complain_of_file(&faults);
+    if (cmdline_apply_environment(get_variable, s, &e) < 0)
+        return complain(EX_CONFIG, &e);
+    if (cmdline_apply_flags(line, s, &e) < 0)
+        return complain(EX_USAGE, &e);
+    return 0;
+}
+
+static int check_config(const struct settings *s)
+{
+    struct errinfo e = { 0 };
+
+    if (config_check(s, &e) < 0)
+        return complain(EX_CONFIG, &e);
+    (void)printf("The configuration is right: %zu function%s, %zu address%s, data in %s\n",
+                 s->functions.count, s->functions.count == 1 ? "" : "s", s->listen.count,
+                 s->listen.count == 1 ? "" : "es", s->data_dir);
+    return 0;
+}
+
+static int exit_code_of(const struct errinfo *e)
+{
+    switch (e->code) {
+    case ERR_LOCKED:
+        return EX_TEMPFAIL;
+    case ERR_CONFIG:
+        return EX_CONFIG;
+    default:
+        return EXIT_FAILURE;
+    }
+}
+
+static int run(const struct settings *s, const struct listeners *listeners)
+{
+    struct front_conf front = { .settings = s, .listeners = listeners };
+    const struct supervisor_conf conf = {
+        .data_dir = s->data_dir,
+        .functions = &s->functions,
+        .command_workers = (unsigned)s->workers,
+        .output_max_bytes = s->output_max_bytes,
+        .stop_timeout_us = s->drain_timeout_us + STOP_MARGIN_US,
+        .front_fds = listeners->fds,
+        .front_fd_count = listeners->count,
+        .front_main = front_main,
+        .ctx = &front,
+    };
+
+    log_info("jobd.start", LSTR("version", JOBD_VERSION), LSTR("data_dir", s->data_dir),
+             LI64("functions", s->functions.count), LBOOL("insecure", s->insecure));
+    if (s->functions.count == 0 && !s->allow_commands)
+        log_warn("jobd.nothing_to_run",
+                 LSTR("remedy", "declare functions in a file (--config), or --allow-commands"));
+    return supervisor_run(&conf);
+}
+
+static int serve(const struct settings *s)
+{
+    AUTO_FINI(listeners) struct listeners listeners = { 0 };
+    struct errinfo e = { 0 };
+    int lock_fd = -1, exit_code;
+
+    log_set_level((enum log_level)s->log_level);
+    if (config_check(s, &e) < 0 || paths_prepare(s->data_dir, &e) < 0 ||
+        supervisor_lock(s->data_dir, &lock_fd, &e) < 0)
+        return complain(exit_code_of(&e), &e);
+    /* The lock is ours until the process ends; so are the files of an earlier jobd. */
+    listeners_unpublish(s->data_dir);
+    if (listeners_open(s->listen.items, s->listen.count, s->insecure, &listeners, &e) < 0)
+        return complain(exit_code_of(&e), &e);
+    exit_code = run(s, &listeners);
+    listeners_unpublish(s->data_dir);
+    return exit_code;
+}
+
+static int act(const struct cmdline *line)
+{
+    AUTO_FINI(settings) struct settings settings = { 0 };
+    struct errinfo e = { 0 };
+    int r = load_settings(line, &settings);
+
+    if (r != 0)
+        return r;
+    if (line->action == CMDLINE_CHECK_CONFIG)
+        return check_config(&settings);
+    if (line->action == CMDLINE_SERVE)
+        return serve(&settings);
+    if (healthcheck(line->target, settings.data_dir, HEALTHCHECK_TIMEOUT_US, &e) < 0)
+        return complain(e.code == ERR_CONFIG ? EX_USAGE : EXIT_FAILURE, &e);
+    return 0;
+}
+
+static int print(const char *text)
+{
+    return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EX_IOERR : 0;
+}
+
+int main(int argc, char **argv)
+{
+    AUTO_FINI(cmdline) struct cmdline line = { 0 };
+    AUTO_FINI(buf) struct buf help = { 0 };
+    struct errinfo e = { 0 };
+
+    if (cmdline_parse(argc, argv, get_variable("JOBD_CONFIG"), &line, &e) < 0)
+        return complain(EX_USAGE, &e);
+    switch (line.action) {
+    case CMDLINE_VERSION:
+        return print("jobd " JOBD_VERSION "\n");
+    case CMDLINE_HELP:
+        cmdline_help(&help);
+        return print(help.data);
+    case CMDLINE_SERVE:
+    case CMDLINE_CHECK_CONFIG:
+    case CMDLINE_HEALTHCHECK:
+        break;
+    }
+    return act(&line);
+}

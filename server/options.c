@@ -1,0 +1,235 @@
+#include "server/options.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "pool/supervisor.h"
+#include "server/value.h"
+
+#define KIB (INT64_C(1) << 10)
+#define MIB (INT64_C(1) << 20)
+#define GIB (INT64_C(1) << 30)
+
+/* clang-format off */
+#define NAMED(key_, flag_, variable_) .key = (key_), .flag = (flag_), .variable = (variable_)
+#define AT(member) .offset = offsetof(struct settings, member)
+
+const struct option options[] = {
+    { NAMED("listen", "listen", "JOBD_LISTEN"), AT(listen), .kind = OPTION_LIST,
+      .arg = "ADDRESS", .otherwise = "127.0.0.1:8080",
+      .help = "Where to serve: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0 picks a free one.\n"
+              "May be given several times (JOBD_LISTEN: separated by commas)." },
+    { NAMED("data_dir", "data-dir", "JOBD_DATA_DIR"), AT(data_dir), .kind = OPTION_TEXT,
+      .arg = "DIR", .otherwise = "./jobd-data",
+      .help = "Where jobs and their output are kept." },
+    { NAMED("durability", "durability", "JOBD_DURABILITY"), AT(durability), .kind = OPTION_CHOICE,
+      .arg = "WORD", .choices = "full|relaxed", .otherwise = "full",
+      .help = "full: an accepted job survives power loss; relaxed: the death of jobd only." },
+    { NAMED("workers", "workers", "JOBD_WORKERS"), AT(workers), .kind = OPTION_NUMBER,
+      .arg = "N", .min = 0, .max = SUPERVISOR_WORKERS_MAX, .otherwise = "4",
+      .help = "Processes for command functions and command jobs; each runs one job at a time." },
+    { NAMED("allow_commands", "allow-commands", "JOBD_ALLOW_COMMANDS"), AT(allow_commands),
+      .kind = OPTION_BOOL, .otherwise = "false",
+      .help = "Let clients send a `command`, an argv of their own, and not only call functions." },
+    { NAMED("insecure", "insecure", "JOBD_INSECURE"), AT(insecure),
+      .kind = OPTION_BOOL, .otherwise = "false",
+      .help = "Serve other addresses than the loopback, although there is no authentication:\n"
+              "everybody who can reach them can run jobs." },
+    { NAMED("log_level", "log-level", "JOBD_LOG_LEVEL"), AT(log_level), .kind = OPTION_CHOICE,
+      .arg = "WORD", .choices = "debug|info|warn|error", .otherwise = "info",
+      .help = "The least important lines that are logged: debug, info, warn or error." },
+    { NAMED("drain_timeout", "drain-timeout", "JOBD_DRAIN_TIMEOUT"), AT(drain_timeout_us),
+      .kind = OPTION_DURATION, .arg = "TIME", .min = 0, .max = 86400 * USEC_PER_SEC, .otherwise = "30s",
+      .help = "How long running jobs may take to end when jobd is stopped." },
+    { NAMED("long_poll_max", "long-poll-max", "JOBD_LONG_POLL_MAX"), AT(long_poll_max_us),
+      .kind = OPTION_DURATION, .arg = "TIME", .min = USEC_PER_SEC, .max = 3600 * USEC_PER_SEC, .otherwise = "55s",
+      .help = "The longest that a request may wait for a job." },
+    { NAMED("max_waiting_jobs", "max-waiting-jobs", "JOBD_MAX_WAITING_JOBS"), AT(max_waiting_jobs),
+      .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = INT64_C(1000000000), .otherwise = "1000000",
+      .help = "Jobs that may wait to be run; beyond that submits are refused." },
+    { NAMED("max_body_bytes", "max-body-bytes", "JOBD_MAX_BODY_BYTES"), AT(max_body_bytes),
+      .kind = OPTION_BYTES, .arg = "SIZE", .min = KIB, .max = 64 * MIB, .otherwise = "1MiB",
+      .help = "The largest body of a request." },
+    { NAMED("output_max_bytes", "output-max-bytes", "JOBD_OUTPUT_MAX_BYTES"), AT(output_max_bytes),
+      .kind = OPTION_BYTES, .arg = "SIZE", .min = 0, .max = 1024 * GIB, .otherwise = "10MiB",
+      .help = "What is kept of each output stream of a job." },
+    { NAMED("max_connections", "max-connections", "JOBD_MAX_CONNECTIONS"), AT(max_connections),
+      .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = 1000000, .otherwise = "4096",
+      .help = "Connections of clients that are open at once." },
+    { NAMED("http_threads", "http-threads", "JOBD_HTTP_THREADS"), AT(http_threads),
+      .kind = OPTION_NUMBER, .arg = "N", .min = 0, .max = 256, .otherwise = "0",
+      .help = "Threads that serve HTTP; 0: one for each CPU." },
+};
+/* clang-format on */
+const size_t options_count = COUNT_OF(options);
+_Static_assert(COUNT_OF(options) <= OPTIONS_MAX, "OPTIONS_MAX is too small");
+
+/* -- lists -------------------------------------------------------------------------------- */
+
+void text_list_add(struct text_list *list, const char *text)
+{
+    list->items = mem_resize(list->items, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = mem_str(text);
+}
+
+void text_list_fini(struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct text_list){ 0 };
+}
+
+/* -- one value ---------------------------------------------------------------------------- */
+
+/* The index of text among the words of "a|b|c", or -1. */
+static int choice_index(const char *choices, const char *text)
+{
+    size_t len = strlen(text);
+
+    for (int i = 0;; i++) {
+        size_t n = strcspn(choices, "|");
+
+        if (n == len && memcmp(choices, text, len) == 0)
+            return i;
+        if (choices[n] == '\0')
+            return -1;
+        choices += n + 1;
+    }
+}
+
+static bool read_number(const struct option *o, const char *text, int64_t *ret_number)
+{
+    switch (o->kind) {
+    case OPTION_NUMBER:
+        return text_to_i64(text, o->min, o->max, ret_number);
+    case OPTION_BYTES:
+        return value_bytes(text, ret_number) && *ret_number >= o->min && *ret_number <= o->max;
+    case OPTION_DURATION:
+        return value_duration(text, ret_number) && *ret_number >= o->min &&
+               *ret_number <= o->max;
+    case OPTION_CHOICE:
+        *ret_number = choice_index(o->choices, text);
+        return *ret_number >= 0;
+    case OPTION_TEXT:
+    case OPTION_LIST:
+    case OPTION_BOOL:
+        break;
+    }
+    return false;
+}
+
+static void describe_choices(const char *choices, struct buf *b)
+{
+    for (;;) {
+        size_t n = strcspn(choices, "|");
+
+        buf_add(b, choices, n);
+        if (choices[n] == '\0')
+            return;
+        choices += n + 1;
+        buf_add_str(b, strchr(choices, '|') ? ", " : " or ");
+    }
+}
+
+char *option_wants(const struct option *o)
+{
+    struct buf b = { 0 };
+    char min[VALUE_TEXT_SIZE], max[VALUE_TEXT_SIZE];
+
+    switch (o->kind) {
+    case OPTION_TEXT:
+        buf_add_str(&b, "a text");
+        break;
+    case OPTION_LIST:
+        buf_add_str(&b, "a list of texts, [like, this]");
+        break;
+    case OPTION_BOOL:
+        buf_add_str(&b, "true or false");
+        break;
+    case OPTION_NUMBER:
+        buf_printf(&b, "a whole number from %" PRId64 " to %" PRId64, o->min, o->max);
+        break;
+    case OPTION_BYTES:
+        buf_printf(&b, "a size from %s to %s (65536, 64KiB, 10MiB)",
+                   value_bytes_format(o->min, min), value_bytes_format(o->max, max));
+        break;
+    case OPTION_DURATION:
+        buf_printf(&b, "a time from %s to %s (500ms, 30s, 5m, 1h, or a number of seconds)",
+                   value_duration_format(o->min, min), value_duration_format(o->max, max));
+        break;
+    case OPTION_CHOICE:
+        describe_choices(o->choices, &b);
+        break;
+    }
+    return buf_steal(&b);
+}
+
+static int refuse(const struct option *o, const char *text, struct errinfo *e)
+{
+    AUTO(mem) char *wants = option_wants(o);
+
+    return err_set(e, ERR_CONFIG, "\"%.100s\" is not %s", text, wants);
+}
+
+int option_set(const struct option *o, void *base, const char *text, struct errinfo *e)
+{
+    void *at = (char *)base + o->offset;
+    int64_t number;
+
+    switch (o->kind) {
+    case OPTION_TEXT:
+        if (*text == '\0')
+            return err_set(e, ERR_CONFIG, "it must not be empty");
+        free(*(char **)at);
+        *(char **)at = mem_str(text);
+        return 0;
+    case OPTION_LIST:
+        text_list_add(at, text);
+        return 0;
+    case OPTION_BOOL:
+        return value_bool(text, at) ? 0 : refuse(o, text, e);
+    case OPTION_NUMBER:
+    case OPTION_BYTES:
+    case OPTION_DURATION:
+    case OPTION_CHOICE:
+        if (!read_number(o, text, &number))
+            return refuse(o, text, e);
+        *(int64_t *)at = number;
+        return 0;
+    }
+    return err_set(e, ERR_INTERNAL, "option %s has no kind", o->key);
+}
+
+void option_clear(const struct option *o, void *base)
+{
+    if (o->kind == OPTION_LIST)
+        text_list_fini((struct text_list *)(void *)((char *)base + o->offset));
+}
+
+/* -- all of them -------------------------------------------------------------------------- */
+
+void settings_init(struct settings *s)
+{
+    *s = (struct settings){ 0 };
+    for (size_t i = 0; i < options_count; i++) {
+        struct errinfo e = { 0 };
+        int r = options[i].otherwise ? option_set(&options[i], s, options[i].otherwise, &e) : 0;
+
+        assert(r == 0); /* a default is a valid value; a test walks the table */
+        (void)r;
+    }
+}
+
+void settings_fini(struct settings *s)
+{
+    text_list_fini(&s->listen);
+    free(s->data_dir);
+    function_table_fini(&s->functions);
+    *s = (struct settings){ 0 };
+}

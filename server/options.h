@@ -1,0 +1,85 @@
+/* server/options.h - everything that can be set, in one table: its flag, its variable, its key
+ * in the file, its bounds, its default and its help. The command line, the environment and the
+ * file are read by it, and --help is written from it.
+ *
+ * A value comes from the flag, else the environment, else the file, else the default. Plain
+ * data; one thread, before anything is started.
+ */
+#ifndef JOBD_SERVER_OPTIONS_H
+#define JOBD_SERVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clean.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "domain/function.h"
+
+struct text_list {
+    char **items;
+    size_t count;
+};
+void text_list_add(struct text_list *list, const char *text);
+void text_list_fini(struct text_list *list);
+
+/* What jobd runs with. Zeroed is empty; settings_init() gives it the defaults. */
+struct settings {
+    struct text_list listen;
+    char *data_dir;
+    int64_t durability; /* enum store_durability */
+    int64_t workers;    /* for command functions and command jobs */
+    bool allow_commands;
+    bool insecure;
+    int64_t log_level; /* enum log_level */
+    usec_t drain_timeout_us;
+    usec_t long_poll_max_us;
+    int64_t max_waiting_jobs;
+    int64_t max_body_bytes;
+    int64_t output_max_bytes;
+    int64_t max_connections;
+    int64_t http_threads; /* 0: one for each CPU */
+    struct function_table functions;
+};
+
+enum option_kind {
+    OPTION_TEXT,     /* char * */
+    OPTION_LIST,     /* struct text_list */
+    OPTION_BOOL,     /* bool */
+    OPTION_NUMBER,   /* int64_t, like all that follow */
+    OPTION_BYTES,    /* server/value.h */
+    OPTION_DURATION, /* the same */
+    OPTION_CHOICE,   /* the index of a word in choices */
+};
+
+struct option {
+    const char *key;      /* in the file */
+    const char *flag;     /* without "--"; NULL: in the file only */
+    const char *variable; /* in the environment; NULL with flag */
+    const char *arg;      /* what --help calls its value; NULL for OPTION_BOOL */
+    const char *help;     /* one line, or more separated by \n */
+    enum option_kind kind;
+    size_t offset;         /* of the value in struct settings */
+    int64_t min, max;      /* of numbers, sizes and times */
+    const char *choices;   /* "full|relaxed" */
+    const char *otherwise; /* the default as text; NULL: none */
+};
+
+#define OPTIONS_MAX 16
+extern const struct option options[];
+extern const size_t options_count;
+
+/* Check text and put it at base + o->offset: a list grows by it, anything else is replaced.
+ * ERR_CONFIG: the text says what it must be, without naming the option. */
+int option_set(const struct option *o, void *base, const char *text, struct errinfo *e);
+/* What option_set() takes, for people: "a whole number from 1 to 512". */
+char *option_wants(const struct option *o);
+/* Forget what a list holds, so that a source of higher rank replaces it as a whole. */
+void option_clear(const struct option *o, void *base);
+
+void settings_init(struct settings *s);
+void settings_fini(struct settings *s);
+DEFINE_AUTO_FINI(settings, struct settings)
+
+#endif
