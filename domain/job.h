@@ -17,8 +17,8 @@
 #define JOB_PRIORITY_MIN        (-1000)
 #define JOB_PRIORITY_MAX        1000
 #define JOB_ARGS_MAX            1024
-#define JOB_ARG_MAX_BYTES       (128 * 1024 - 1) /* one argument or NAME=value: MAX_ARG_STRLEN */
-#define JOB_ARGS_MAX_BYTES      (512 * 1024)     /* all arguments; all of env; NULs included */
+#define JOB_ARG_MAX_BYTES       131071 /* one argument or NAME=value: MAX_ARG_STRLEN */
+#define JOB_ARGS_MAX_BYTES      524288 /* all arguments; all of env; NULs included */
 #define JOB_ENV_MAX             256
 #define JOB_LABELS_MAX          64
 #define JOB_LABEL_NAME_MAX      128  /* characters, as in JOB_NAME_MAX */

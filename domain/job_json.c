@@ -190,6 +190,18 @@ static json_t *encode_worker(const struct job *job)
     return worker;
 }
 
+/* What the current attempt said last of itself. */
+static json_t *encode_progress(const struct job *job)
+{
+    json_t *progress = json_object();
+
+    if (job->progress_ppm >= 0)
+        set(progress, "percent", json_real((double)job->progress_ppm / 1e4));
+    set_text(progress, "message", job->progress_message);
+    set_time(progress, "updated_at", job->progress_at_us);
+    return progress;
+}
+
 static json_t *path(const char *id, const char *what)
 {
     return json_sprintf("/v1/jobs/%s%s", id, what);
@@ -221,6 +233,8 @@ json_t *job_encode(const struct job *job)
     set_request(object, job);
     set_integer(object, "attempt", job->attempt);
     set_integer(object, "max_attempts", MAX_ATTEMPTS);
+    if (job->progress_at_us > 0)
+        set(object, "progress", encode_progress(job));
     set_times(object, job);
     set_integer(object, "version", job->version);
     set_outcome(object, job);
