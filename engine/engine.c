@@ -16,8 +16,9 @@
 #include "base/text.h"
 #include "engine/state.h"
 
-#define EVENTS_MAX  64
-#define WAITERS_MAX 20000
+#define EVENTS_MAX                 64
+#define PROGRESS_MESSAGE_MAX_BYTES ((size_t)1024)
+#define WAITERS_MAX                20000
 /* A chatty program must not make the disk spin: what attempts say is written this often at
  * most. */
 #define PROGRESS_INTERVAL_US (100 * USEC_PER_MS)
@@ -198,6 +199,20 @@ static void on_outcome(void *ctx, struct link *link, struct outcome *take_outcom
     engine_settle(ctx, link->worker_id, false, take_outcome);
 }
 
+/* A copy of at most PROGRESS_MESSAGE_MAX_BYTES, cut between characters (UTF-8: RFC 3629). */
+static char *progress_message(const char *text)
+{
+    size_t len = text ? strnlen(text, PROGRESS_MESSAGE_MAX_BYTES + 1) : 0;
+
+    if (!text)
+        return NULL;
+    if (len > PROGRESS_MESSAGE_MAX_BYTES)
+        for (len = PROGRESS_MESSAGE_MAX_BYTES;
+             len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80;)
+            len--;
+    return mem_dup(text, len);
+}
+
 static void on_progress(void *ctx, struct link *link, const struct proto_progress *progress)
 {
     struct engine *en = ctx;
@@ -206,7 +221,7 @@ static void on_progress(void *ctx, struct link *link, const struct proto_progres
     if (!o || o->worker_id != link->worker_id)
         return;
     owned_progress(o, progress->fraction < 0 ? -1 : (int)(progress->fraction * 1e6 + 0.5),
-                   mem_str_or_null(progress->message));
+                   progress_message(progress->message));
     if (en->progress_due_us == 0)
         en->progress_due_us = en->progress_last_us + PROGRESS_INTERVAL_US;
 }

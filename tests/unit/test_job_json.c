@@ -320,6 +320,31 @@ static void a_damaged_payload_hides_nothing_else(void **state)
     assert_member(&job, "function", "\"wc\"");
 }
 
+static void progress_is_shown_once_it_was_said(void **state)
+{
+    struct job job = queued();
+    json_t *json;
+    json_t *progress;
+
+    (void)state;
+    job.progress_ppm = 405000;
+    job.progress_message = lit("36 to go");
+    json = job_encode(&job);
+    assert_null(json_object_get(json, "progress")); /* nothing was said: the time is not set */
+    json_decref(json);
+    job.progress_at_us = 1700000000123456;
+    json = job_encode(&job);
+    progress = json_object_get(json, "progress");
+    assert_true(json_number_value(json_object_get(progress, "percent")) == 40.5);
+    assert_string_equal(json_string_value(json_object_get(progress, "message")), "36 to go");
+    assert_non_null(json_object_get(progress, "updated_at"));
+    json_decref(json);
+    job.progress_ppm = -1;
+    json = job_encode(&job);
+    assert_null(json_object_get(json_object_get(json, "progress"), "percent"));
+    json_decref(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +361,7 @@ int main(void)
         cmocka_unit_test(an_outcome_of_an_attempt_before_is_not_shown),
         cmocka_unit_test(a_clock_that_was_set_back_makes_no_negative_time),
         cmocka_unit_test(a_damaged_payload_hides_nothing_else),
+        cmocka_unit_test(progress_is_shown_once_it_was_said),
     };
 
     return cmocka_run_group_tests_name("domain/job_json", tests, NULL, NULL);
