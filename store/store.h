@@ -104,8 +104,9 @@ int store_job_release(struct store *st, struct uuid7 id, int attempt, const char
 int store_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
                        const char *message, usec_t now_us, struct errinfo *e);
 
-/* Jobs of `function` (NULL: command jobs) that wait are from now on run by `pool`. Returns how
- * many changed. Not a change of state: no version is bumped. */
+/* Jobs of `function` (NULL: command jobs) that wait are from now on run by `pool`, and only
+ * inserted with it. Returns how many changed. Not a change of state: no version is bumped.
+ * Cheap when the pool is the one of the last call. */
 int store_jobs_repool(struct store *st, const char *function, const char *pool,
                       struct errinfo *e);
 
@@ -125,8 +126,7 @@ int store_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e)
 /* The largest key (uuid7_key) ever given out; 0 in an empty store. */
 int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e);
 
-/* -- readers: any thread, one at a time each ------------------------------------------------
- */
+/* -- readers: any thread, one at a time each ----------------------------------------------- */
 
 /* Borrow a reader; blocks only to open the first few. Give it back with store_reader_put(). */
 int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
@@ -141,10 +141,10 @@ int store_read_job(struct store_reader *rd, struct uuid7 id, size_t result_max_b
 int store_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_version,
                        enum job_state *ret_state, struct errinfo *e);
 
-#define STORE_LIST_MAX      1000
-#define STORE_LIST_SCAN_MAX 20000 /* rows looked at for one page */
-#define STORE_LIST_BYTES_MAX                                                                   \
-    ((size_t)16 << 20) /* a page ends when its payloads have this many */
+#define STORE_LIST_MAX       1000
+#define STORE_LIST_SCAN_MAX  20000              /* rows looked at for one page */
+#define STORE_LIST_BYTES_MAX ((size_t)16 << 20) /* of payloads in one page, and one more job   \
+                                                 */
 
 struct store_filter {
     unsigned states;      /* bit 1 << state; 0: all */

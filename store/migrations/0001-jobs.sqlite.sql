@@ -49,12 +49,21 @@ CREATE TABLE job (
     payload TEXT -- JSON; NULL: in job_payload
 ) STRICT;
 
--- The next job of a pool.
-CREATE INDEX job_ready ON job (pool, priority DESC, id) WHERE state = 'queued';
+-- Each index ends with the rowid, which is the id, without saying so: naming it would store it twice.
+-- The next job of a pool: the highest priority, then the oldest.
+CREATE INDEX job_ready ON job (pool, priority DESC) WHERE state = 'queued';
 -- What is due next.
 CREATE INDEX job_due ON job (scheduled_at_us) WHERE state = 'scheduled';
--- Lists by state, recovery and counts. Nearly every old job has succeeded: those are found in the table.
-CREATE INDEX job_by_state ON job (state, id) WHERE state <> 'succeeded';
+-- The states in which few of many jobs are: for recovery and lists. Jobs that have succeeded are
+-- found in the table, those that are queued through job_ready.
+CREATE INDEX job_by_state ON job (state) WHERE state <> 'succeeded' AND state <> 'queued';
+
+-- In which pool all waiting jobs of a function are; '' stands for command jobs. Written by
+-- store_jobs_repool(), so that a start need not look at a million jobs to find none to move.
+CREATE TABLE function_pool (
+    function TEXT NOT NULL PRIMARY KEY,
+    pool TEXT NOT NULL
+) WITHOUT ROWID, STRICT;
 
 CREATE TABLE job_payload (
     job_id INTEGER PRIMARY KEY REFERENCES job (id),

@@ -1,10 +1,11 @@
 /* A page of jobs, newest first, with bounded work.
  *
  * A scan gives the ids, newest first, with what the filter looks at. When `succeeded` is asked
- * for it walks the table downward; else it walks the index job_by_state, one cursor for each
- * wanted state, and takes the newest of their heads each time (a merge: one statement over
- * several states would sort them all). The rows that match are then fetched whole, in the same
- * snapshot.
+ * for it walks the table downward. Else it opens a cursor for each wanted state and takes the
+ * newest of their heads each time (a merge: one statement over several states would sort them
+ * all). The cursors walk the index job_by_state; queued jobs are in the index job_ready, in
+ * another order, and are sorted when there are few, else the table is walked for them too: they
+ * are then many. The rows that match are fetched whole, in the same snapshot.
  */
 #include <assert.h>
 #include <string.h>
@@ -16,22 +17,31 @@
 
 #define ALL_STATES ((1u << JOB_STATE_MAX_) - 1)
 #define SUCCEEDED  (1u << JOB_SUCCEEDED)
+#define QUEUED     (1u << JOB_QUEUED)
 
 #define SCAN_COLUMNS "id, state, queue, function"
 #define SCAN_STATE(name)                                                                       \
     "SELECT " SCAN_COLUMNS                                                                     \
     " FROM job INDEXED BY job_by_state"                                                        \
-    " WHERE state = '" name "' AND state <> 'succeeded' AND id < ?1 ORDER BY id DESC"
+    " WHERE state = '" name                                                                    \
+    "' AND state <> 'succeeded' AND state <> 'queued' AND id < ?1"                             \
+    " ORDER BY id DESC"
 
 static const char SCAN_ALL[] =
     "SELECT " SCAN_COLUMNS " FROM job WHERE id < ?1 ORDER BY id DESC";
 /* Each its own text, because several are open at once. */
 static const char SCAN_SCHEDULED[] = SCAN_STATE("scheduled");
-static const char SCAN_QUEUED[] = SCAN_STATE("queued");
+static const char SCAN_QUEUED[] = "SELECT " SCAN_COLUMNS
+                                  " FROM job INDEXED BY job_ready"
+                                  " WHERE state = 'queued' AND id < ?1 ORDER BY id DESC";
 static const char SCAN_RUNNING[] = SCAN_STATE("running");
 static const char SCAN_CANCELING[] = SCAN_STATE("canceling");
 static const char SCAN_FAILED[] = SCAN_STATE("failed");
 static const char SCAN_CANCELED[] = SCAN_STATE("canceled");
+
+static const char COUNT_QUEUED[] =
+    "SELECT count(*) FROM (SELECT 1 FROM job INDEXED BY job_ready"
+    " WHERE state = 'queued' LIMIT ?1)";
 
 static const char *const scan_sql[JOB_STATE_MAX_] = {
     [JOB_SCHEDULED] = SCAN_SCHEDULED, [JOB_QUEUED] = SCAN_QUEUED,
@@ -82,6 +92,20 @@ static int scan_add(struct scan *scan, struct db *db, const char *sql, int64_t b
     return cursor_step(c, e);
 }
 
+/* Returns 1 or 0. */
+static int many_queued(struct db *db, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(db, COUNT_QUEUED, &s, e);
+    if (r < 0)
+        return r;
+    stmt_i64(s, 1, STORE_LIST_SCAN_MAX + 1);
+    r = stmt_step(s, e);
+    return r <= 0 ? r : stmt_col_i64(s, 0) > STORE_LIST_SCAN_MAX;
+}
+
 static int scan_init(struct scan *scan, struct db *db, unsigned states, int64_t before_key,
                      struct errinfo *e)
 {
@@ -89,6 +113,9 @@ static int scan_init(struct scan *scan, struct db *db, unsigned states, int64_t 
 
     if (states & SUCCEEDED)
         return scan_add(scan, db, SCAN_ALL, before_key, e);
+    r = states & QUEUED ? many_queued(db, e) : 0;
+    if (r != 0)
+        return r < 0 ? r : scan_add(scan, db, SCAN_ALL, before_key, e);
     for (int state = 0; state < JOB_STATE_MAX_; state++) {
         if (!(states & 1u << state))
             continue;

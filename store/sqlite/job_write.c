@@ -13,7 +13,8 @@ static const char INSERT[] =
     " cancel_requested_at_us, scheduled_at_us, created_at_us, timeout_us, grace_us, pool, "
     "queue,"
     " function, name, reason, payload)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, ?8, 0, -1, 0, 0, ?9, 0, ?10, ?11, ?12, ?13, ?14, ?15,"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, ?8, 0, -1, 0, 0, ?9, 0, ?10, ?11, ?12, ?13, "
+    "?14, ?15,"
     " ?16, ?17, ?18, ?19)";
 static const char INSERT_PAYLOAD[] =
     "INSERT INTO job_payload (job_id, payload) VALUES (?1, ?2)";
@@ -59,13 +60,17 @@ static const char PROGRESS[] =
     " progress_message = ?5, progress_at_us = ?6, updated_at_us = ?6"
     " WHERE id = ?1 AND id_rand = ?2 AND state IN ('running', 'canceling') AND attempt = ?7";
 
-/* One statement for each state: IN would leave the partial index out. */
+static const char POOL_OF[] =
+    "SELECT pool = ?2 FROM function_pool WHERE function = coalesce(?1, '')";
+static const char SET_POOL_OF[] =
+    "INSERT INTO function_pool (function, pool) VALUES (coalesce(?1, ''), ?2)"
+    " ON CONFLICT (function) DO UPDATE SET pool = excluded.pool";
 static const char REPOOL_QUEUED[] =
-    "UPDATE job SET pool = ?2 WHERE state = 'queued' AND state <> 'succeeded'"
-    " AND function IS ?1 AND pool <> ?2";
+    "UPDATE job INDEXED BY job_ready SET pool = ?2"
+    " WHERE state = 'queued' AND function IS ?1 AND pool <> ?2";
 static const char REPOOL_SCHEDULED[] =
-    "UPDATE job SET pool = ?2 WHERE state = 'scheduled' AND state <> 'succeeded'"
-    " AND function IS ?1 AND pool <> ?2";
+    "UPDATE job INDEXED BY job_due SET pool = ?2"
+    " WHERE state = 'scheduled' AND function IS ?1 AND pool <> ?2";
 
 /* Step a change of state whose SQL took next_seq() as its change_seq. ERR_NOT_FOUND. */
 static int change_state(struct sq *sq, struct stmt *s, struct errinfo *e)
@@ -327,8 +332,10 @@ int sq_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
     return change_state(sq, s, e);
 }
 
-static int repool(struct sq *sq, const char *sql, const char *function, const char *pool,
-                  struct errinfo *e)
+/* Run one of the statements above, all of which take a function and a pool. Returns how many
+ * rows it changed, or whether it gave a row that is true. */
+static int run_repool(struct sq *sq, const char *sql, const char *function, const char *pool,
+                      struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
     int r;
@@ -338,7 +345,10 @@ static int repool(struct sq *sq, const char *sql, const char *function, const ch
         return r;
     stmt_text(s, 1, function);
     stmt_text(s, 2, pool);
-    return stmt_change(s, e);
+    if (sql != POOL_OF)
+        return stmt_change(s, e);
+    r = stmt_step(s, e);
+    return r <= 0 ? r : stmt_col_int(s, 0);
 }
 
 int sq_jobs_repool(struct store *st, const char *function, const char *pool, struct errinfo *e)
@@ -346,10 +356,17 @@ int sq_jobs_repool(struct store *st, const char *function, const char *pool, str
     struct sq *sq = sq_of(st);
     int queued;
     int scheduled;
+    int r;
 
-    queued = repool(sq, REPOOL_QUEUED, function, pool, e);
+    r = run_repool(sq, POOL_OF, function, pool, e);
+    if (r != 0)
+        return r < 0 ? r : 0; /* they are there already */
+    queued = run_repool(sq, REPOOL_QUEUED, function, pool, e);
     if (queued < 0)
         return queued;
-    scheduled = repool(sq, REPOOL_SCHEDULED, function, pool, e);
-    return scheduled < 0 ? scheduled : queued + scheduled;
+    scheduled = run_repool(sq, REPOOL_SCHEDULED, function, pool, e);
+    if (scheduled < 0)
+        return scheduled;
+    r = run_repool(sq, SET_POOL_OF, function, pool, e);
+    return r < 0 ? r : queued + scheduled;
 }
