@@ -20,6 +20,7 @@
 #include "pool/paths.h"
 #include "pool/proto.h"
 #include "pool/spool.h"
+#include "tests/support/tmp.h"
 
 #define PATIENCE_MS 10000
 
@@ -35,7 +36,7 @@ static const struct function_table table = { .items = functions, .count = 1 };
  */
 
 struct fixture {
-    char dir[64];
+    char dir[TMP_SIZE];
     struct store *store;
     struct engine *engine;
     pthread_t thread;
@@ -104,8 +105,7 @@ static int setup(void **state)
     struct fixture *fx = mem_new0(sizeof *fx);
 
     log_set_level(LOG_ERROR);
-    (void)strcpy(fx->dir, "/tmp/jobd-engine-XXXXXX"); /* NOLINT: fits */
-    assert_non_null(mkdtemp(fx->dir));
+    (void)tmp_dir_make(fx->dir);
     assert_int_equal(paths_prepare(fx->dir, NULL), 0);
     fx->max_waiting_jobs = 1000;
     start_front(fx);
@@ -116,12 +116,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *fx = *state;
-    char command[128];
 
     if (fx->engine)
         kill_front(fx);
-    (void)snprintf(command, sizeof command, "rm -rf %s", fx->dir);
-    assert_int_equal(system(command), 0); /* NOLINT: a path of our own making */
+    tmp_dir_remove(fx->dir);
     free(fx);
     return 0;
 }
