@@ -155,12 +155,9 @@ FORCE:
 
 # ---- tests --------------------------------------------------------------------------------
 
-# What the sanitizer passes run: memory errors may be anywhere; races only where there are
-# threads, which is what the API tests drive, and in the parts that are told here.
+# The sanitizer passes run all of them again, each with its own jobd.
 ASAN_TESTS := $(TEST_SRC:%.c=build/asan/%)
-TSAN_UNITS :=
-TSAN_TESTS := $(TSAN_UNITS:%=build/tsan/tests/unit/%) \
-              $(patsubst %.c,build/tsan/%,$(filter tests/api/%,$(TEST_SRC)))
+TSAN_TESTS := $(TEST_SRC:%.c=build/tsan/%)
 
 .PHONY: test test-release test-build check-packages
 test: test-build ## build and run every test, then again under ASan+UBSan and TSan
