@@ -217,27 +217,36 @@ static void on_cyaml_log(cyaml_log_t level, void *ctx, const char *format, va_li
     buf_add_str(&l->cyaml_log, text);
 }
 
-static const struct option *find_key(const char *key)
+static const struct option *find_key(const struct option *table, size_t count, const char *key)
 {
-    for (size_t i = 0; i < FUNCTION_KEYS; i++)
-        if (text_equal(function_keys[i].key, key))
-            return &function_keys[i];
-    for (size_t i = 0; i < options_count; i++)
-        if (text_equal(options[i].key, key))
-            return &options[i];
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(table[i].key, key))
+            return &table[i];
     return NULL;
 }
 
 /* What a value of this key must be. */
-static char *wants_of(const char *key)
+static char *wants_of(const char *key, bool in_function)
 {
-    const struct option *o = find_key(key);
+    const struct option *o = in_function ? find_key(function_keys, FUNCTION_KEYS, key)
+                                         : find_key(options, options_count, key);
 
     if (o)
         return option_wants(o);
     if (text_equal(key, "functions"))
         return mem_str("a list of functions, each with its keys: - name: wordcount");
     return mem_str("keys with their values: workers: 4");
+}
+
+/* What stands between the first `before` and the next `end`; "" when it is not there. */
+static char *word_after(const char *text, const char *before, const char *end)
+{
+    const char *at = strstr(text, before);
+
+    if (!at)
+        return mem_str("");
+    at += strlen(before);
+    return mem_dup(at, strcspn(at, end));
 }
 
 /* Make a fault of libcyaml's log, which names the innermost field first:
@@ -247,24 +256,17 @@ static char *wants_of(const char *key)
 static void fault_from_cyaml(struct loader *l, cyaml_err_t err)
 {
     const char *log = l->cyaml_log.data ? l->cyaml_log.data : "";
-    const char *field = strstr(log, "in mapping field '"), *line = strstr(log, "(line: ");
-    AUTO(mem) char *key = NULL, *wants = NULL;
-    int64_t number = 1;
+    AUTO(mem) char *key = word_after(log, "in mapping field '", "'");
+    AUTO(mem) char *digits = word_after(log, "(line: ", ",");
+    bool in_function = strstr(log, "'functions'") && !text_equal(key, "functions");
+    AUTO(mem) char *wants = wants_of(key, in_function);
+    int64_t line = 1;
 
-    if (field) {
-        field = strchr(field, '\'') + 1;
-        key = mem_dup(field, strcspn(field, "'"));
-    }
-    if (line) {
-        AUTO(mem) char *digits = mem_dup(line + 7, strspn(line + 7, "0123456789"));
-
-        (void)text_to_i64(digits, 1, INT32_MAX, &number);
-    }
-    wants = wants_of(key ? key : "");
+    (void)text_to_i64(digits, 1, INT32_MAX, &line); /* without one it is the first */
     if (err == CYAML_ERR_INVALID_VALUE)
-        add_fault(l, (size_t)number, key ? key : "", "must be %s", wants);
+        add_fault(l, (size_t)line, key, "must be %s", wants);
     else
-        add_fault(l, (size_t)number, key ? key : "", "%s: %.*s", cyaml_strerror(err),
+        add_fault(l, (size_t)line, key, "%s: %.*s", cyaml_strerror(err),
                   (int)strcspn(log, "\n"), log);
 }
 

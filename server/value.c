@@ -63,9 +63,10 @@ static bool read_digits(const char **p, int64_t max, int64_t *ret_number, int *r
     return true;
 }
 
+/* One blank may stand before a unit. */
 static const char *skip_blank(const char *p)
 {
-    return *p == ' ' ? p + 1 : p;
+    return p[0] == ' ' && p[1] != '\0' ? p + 1 : p;
 }
 
 bool value_duration(const char *text, usec_t *ret_us)
