@@ -190,7 +190,7 @@ CLANG_TIDY := $(shell command -v clang-tidy-14 || command -v clang-tidy)
 CLANG := $(shell command -v clang-14 || command -v clang)
 SHELLCHECK := $(shell command -v shellcheck)
 SH_FILES := $(wildcard script/demo script/test script/install .ci/run tools/demo tools/run-tests \
-              tools/check-layers tools/check-style tools/image-check tools/fresh-check bench/run)
+              tools/check-layers tools/check-style tools/image-check tools/fresh-check tests/conformance/lint)
 
 .PHONY: check check-format check-layers check-style check-headers check-generated check-shell \
         check-clang tidy lint-openapi format generate image-check fresh-check
