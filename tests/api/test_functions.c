@@ -1,0 +1,125 @@
+/* listFunctions and getFunction: what the configuration offers. */
+#include "tests/support/api.h"
+
+#include <string.h>
+
+static const char config[] =
+    "functions:\n"
+    "  - name: zip\n"
+    "    description: Pack a file\n"
+    "    command: [gzip, -c, '{path}', '{path}{level}', '{{x}}']\n"
+    "    timeout: 90s\n"
+    "  - name: plain\n"
+    "    command: [true]\n"
+    "    timeout: 1500ms\n"
+    "  - name: warm\n"
+    "    program: [cat]\n"
+    "    workers: 2\n";
+
+static void functions_are_listed_as_configured(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_get(a, "/v1/functions", &r);
+    assert_status(&r, 200);
+    assert_header(&r, "Content-Type", "application/json");
+    assert_header(&r, "Cache-Control", "no-store");
+    assert_int_equal(json_array_size(api_at(r.json, "items")), 3);
+
+    assert_string_equal(api_text(&r, "items.0.name"), "zip");
+    assert_string_equal(api_text(&r, "items.0.kind"), "command");
+    assert_string_equal(api_text(&r, "items.0.description"), "Pack a file");
+    assert_int_equal(api_number(&r, "items.0.timeout_seconds"), 90);
+    assert_int_equal(json_array_size(api_at(r.json, "items.0.parameters")), 2);
+    assert_string_equal(api_text(&r, "items.0.parameters.0"), "path");
+    assert_string_equal(api_text(&r, "items.0.parameters.1"), "level");
+    assert_null(api_at(r.json, "items.0.workers"));
+
+    assert_null(api_at(r.json, "items.1.description"));
+    assert_non_null(strstr(r.body, "\"timeout_seconds\":1.5"));
+    assert_int_equal(json_array_size(api_at(r.json, "items.1.parameters")), 0);
+
+    assert_string_equal(api_text(&r, "items.2.kind"), "program");
+    assert_int_equal(api_number(&r, "items.2.workers"), 2);
+    assert_null(api_at(r.json, "items.2.timeout_seconds"));
+    assert_true(json_is_array(api_at(r.json, "items.2.parameters")));
+}
+
+static void one_function_is_found_by_its_name(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_get(a, "/v1/functions/warm", &r);
+    assert_status(&r, 200);
+    assert_string_equal(api_text(&r, "name"), "warm");
+    api_get(a, "/v1/functions/w%61rm", &r);
+    assert_status(&r, 200);
+    assert_string_equal(api_text(&r, "name"), "warm");
+}
+
+static void a_function_that_is_not_there_is_not_found(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_get(a, "/v1/functions/Warm", &r);
+    assert_problem(&r, 404, "not-found");
+    api_get(a, "/v1/functions/warm%2F", &r);
+    assert_problem(&r, 404, "not-found");
+    api_get(a, "/v1/functions/warm/", &r);
+    assert_problem(&r, 404, "not-found");
+}
+
+static void bad_requests_for_functions_are_refused(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *header;
+        long status;
+        const char *code;
+    } cases[] = {
+        { "/v1/functions?kind=command", NULL, 400, "invalid-parameter" },
+        { "/v1/functions/warm?x", NULL, 400, "invalid-parameter" },
+        { "/v1/functions/%zz", NULL, 400, "malformed-request" },
+        { "/v1/functions", "Accept: text/html", 406, "not-acceptable" },
+        { "/v1/functions/warm", "Accept: text/html", 406, "not-acceptable" },
+        { "/v1/functions", "Host: jobs.example", 403, "forbidden-host" },
+        { "/v1/functions/warm", "Host: jobs.example", 403, "forbidden-host" },
+    };
+    const struct api *a = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        const struct api_request q = { .path = cases[i].path, .headers = { cases[i].header } };
+
+        api_send(a, &q, &r);
+        assert_problem(&r, cases[i].status, cases[i].code);
+    }
+}
+
+static void functions_are_read_only(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_post(a, "/v1/functions", "{}", &r);
+    assert_problem(&r, 405, "method-not-allowed");
+    assert_header(&r, "Allow", "GET, HEAD, OPTIONS");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(functions_are_listed_as_configured),
+        cmocka_unit_test(one_function_is_found_by_its_name),
+        cmocka_unit_test(a_function_that_is_not_there_is_not_found),
+        cmocka_unit_test(bad_requests_for_functions_are_refused),
+        cmocka_unit_test(functions_are_read_only),
+    };
+
+    api_configure(config);
+    return api_finish(
+        cmocka_run_group_tests_name("api/functions", tests, api_setup, api_teardown));
+}
