@@ -33,19 +33,37 @@ static void wake_up(struct engine *en)
     (void)!write(en->wake_fd, &one, sizeof one); /* fails only when it is readable already */
 }
 
+static void refuse_all(struct engine_request *list)
+{
+    struct engine_request *next;
+
+    for (struct engine_request *rq = list; rq; rq = next) {
+        next = rq->next;
+        rq->result =
+            err_set(&rq->err, ERR_DRAINING, "the server is shutting down: try another one");
+        rq->done(rq);
+    }
+}
+
 void engine_request(struct engine *en, struct engine_request *rq)
 {
     bool asleep;
+    bool closed;
 
     rq->next = NULL;
     rq->result = 0;
     (void)pthread_mutex_lock(&en->inbox.mutex);
-    *en->inbox.last_next = rq;
-    en->inbox.last_next = &rq->next;
+    closed = en->inbox.closed;
+    if (!closed) {
+        *en->inbox.last_next = rq;
+        en->inbox.last_next = &rq->next;
+    }
     asleep = en->inbox.asleep;
     en->inbox.asleep = false;
     (void)pthread_mutex_unlock(&en->inbox.mutex);
-    if (asleep)
+    if (closed)
+        refuse_all(rq);
+    else if (asleep)
         wake_up(en);
 }
 
@@ -422,15 +440,18 @@ static int wait_for_events(struct engine *en, usec_t next_waiter_us, struct erri
     return 0;
 }
 
-static void refuse_all(struct engine_request *list, int code, const char *text)
+/* The loop is over: nobody would answer what came in late. */
+static void inbox_close(struct engine *en)
 {
-    struct engine_request *next;
+    struct engine_request *late;
+    bool stop;
+    bool stop_now;
 
-    for (struct engine_request *rq = list; rq; rq = next) {
-        next = rq->next;
-        rq->result = err_set(&rq->err, code, "%s", text);
-        rq->done(rq);
-    }
+    (void)pthread_mutex_lock(&en->inbox.mutex);
+    en->inbox.closed = true;
+    (void)pthread_mutex_unlock(&en->inbox.mutex);
+    late = inbox_take(en, &stop, &stop_now);
+    refuse_all(late);
 }
 
 static bool drained(const struct engine *en)
@@ -463,6 +484,7 @@ int engine_run(struct engine *en, struct errinfo *e)
             r = wait_for_events(en, next_waiter_us, e);
     }
     waiters_drain(en->waiters);
+    inbox_close(en);
     if (en->lost)
         return err_set(e, ERR_CLOSED, "the supervisor is gone");
     return r;
@@ -558,7 +580,7 @@ struct engine *engine_free(struct engine *en)
 
     if (!en)
         return NULL;
-    refuse_all(en->inbox.first, ERR_DRAINING, "the server is shutting down: try another one");
+    refuse_all(en->inbox.first);
     while ((end = en->endings)) {
         en->endings = end->next;
         outcome_fini(&end->outcome);

@@ -86,7 +86,9 @@ struct engine_request {
     int result; /* 0 or ERR_*: JOB_NOT_FOUND, JOB_FINISHED, QUEUE_FULL, DRAINING, store's */
     struct errinfo err; /* the text for result */
 
-    void (*done)(struct engine_request *rq); /* on the engine thread; must not block */
+    /* On the engine thread, or, when the engine has ended, inside engine_request(). Must not
+     * block. */
+    void (*done)(struct engine_request *rq);
     void *ctx;
 
     struct engine_request *next; /* the engine's */

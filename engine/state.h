@@ -21,6 +21,7 @@ struct inbox {
     struct engine_request *first;
     struct engine_request **last_next;
     bool asleep; /* the engine waits in epoll and wants a write to its wake_fd */
+    bool closed; /* engine_run() is over: requests are refused at once */
     bool stop;   /* engine_stop() was called */
     bool stop_now;
 };
