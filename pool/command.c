@@ -1,6 +1,5 @@
 #include "pool/command.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -151,6 +150,9 @@ static void on_exit_of(void *ctx, pid_t pid, int wait_status, const struct rusag
     c->ended = true;
     c->wait_status = wait_status;
     c->usage = *usage;
+    /* Too late to stop it. What is left of its tree is swept. */
+    loop_clear_timer(c->attempt.host->loop, &c->attempt.deadline);
+    loop_clear_timer(c->attempt.host->loop, &c->attempt.kill);
 }
 
 static void on_settled(void *ctx, bool none_left)

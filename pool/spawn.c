@@ -1,6 +1,5 @@
 #include "pool/spawn.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -191,7 +190,10 @@ int spawn(const struct spawn_conf *conf, pid_t *ret_pid, struct errinfo *e)
     struct plan p = { .conf = conf };
     pid_t pid;
 
-    assert(conf->argv[0]);
+    if (!conf->argv[0]) {
+        errno = EINVAL;
+        return err_sys(e, "exec of no program");
+    }
     p.paths = candidates(conf->argv[0], conf->env);
     pid = clone_child(&p, stack);
     free_list(p.paths);

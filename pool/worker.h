@@ -1,9 +1,11 @@
-/* pool/worker.h - a prefork worker: one attempt of a command at a time, or the host of one warm program.
+/* pool/worker.h - a prefork worker: one attempt of a command at a time, or the host of one warm
+ * program.
  *
- * Runs in a child of the supervisor. A subreaper: nothing that an attempt starts gets out of its
- * sight. It enforces timeouts, output caps and cancellation by itself, so they hold while the front
- * is away. Single-threaded: one epoll loop over the front's connection, the attempt's pipes, pidfd
- * and timers. Ends (0) when the supervisor's end of life_fd closes, after its tree is empty.
+ * Runs in a child of the supervisor. A subreaper: nothing that an attempt starts gets out of
+ * its sight. It enforces timeouts, output caps and cancellation by itself, so they hold while
+ * the front is away. Single-threaded: one epoll loop over the front's connection, the attempt's
+ * pipes, pidfd and timers. Ends (0) when the supervisor's end of life_fd closes, after its tree
+ * is empty.
  */
 #ifndef JOBD_POOL_WORKER_H
 #define JOBD_POOL_WORKER_H

@@ -1,0 +1,465 @@
+#include "pool/worker.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "pool/command.h"
+#include "pool/link.h"
+#include "pool/program.h"
+#include "pool/spool.h"
+#include "pool/tree.h"
+
+#define ACK_WAIT_US       (2 * USEC_PER_SEC)
+#define PROGRESS_EVERY_US (100 * USEC_PER_MS)
+#define PENDING_MAX       (PROTO_HELD_MAX - PROGRAM_CAPACITY)
+
+/* An outcome that the front has not acknowledged. */
+struct pending {
+    struct outcome outcome;
+    bool spooled;
+};
+
+/* The latest that the running attempt said of itself; older news are of no interest. */
+struct news {
+    bool unsent;
+    struct proto_attempt which;
+    double fraction;
+    char *message;
+    struct timer timer; /* set: something was sent lately */
+};
+
+struct worker {
+    const struct worker_conf *conf;
+    struct loop *loop;
+    struct reaper reaper;
+    struct link *link;
+    struct attempt_host host;
+    struct watch life;
+
+    struct command *command; /* what runs, in a command worker */
+    struct program *program; /* in the host of a program */
+
+    struct pending pending[PENDING_MAX];
+    unsigned pending_count;
+    struct news news;
+
+    bool ending;
+    bool ack_wait_over;
+    struct timer ack_wait;
+};
+
+/* ---- progress -----------------------------------------------------------------------------
+ */
+
+static void send_news(struct worker *w)
+{
+    struct news *n = &w->news;
+    const struct proto_progress p = {
+        .job_id = n->which.job_id,
+        .attempt = n->which.attempt,
+        .fraction = n->fraction,
+        .message = n->message,
+    };
+
+    if (!n->unsent || !link_is_up(w->link))
+        return;
+    n->unsent = false;
+    proto_put_progress(link_out(w->link), &p);
+    link_flush(w->link);
+    loop_set_timer(w->loop, &n->timer, clock_mono_us() + PROGRESS_EVERY_US);
+}
+
+static void on_news_due(void *ctx)
+{
+    send_news(ctx);
+}
+
+static void on_progress(void *ctx, const struct proto_attempt *which, double fraction,
+                        const char *message)
+{
+    struct worker *w = ctx;
+    struct news *n = &w->news;
+
+    n->unsent = true;
+    n->which = *which;
+    n->fraction = fraction;
+    free(n->message);
+    n->message = mem_str_or_null(message);
+    if (n->timer.at_us == 0)
+        send_news(w);
+}
+
+/* ---- outcomes -----------------------------------------------------------------------------
+ */
+
+static void spool(struct worker *w, struct pending *p)
+{
+    char id[UUID7_TEXT_SIZE];
+    struct errinfo e;
+
+    if (p->spooled)
+        return;
+    if (spool_write(w->conf->data_dir, &p->outcome, &e) < 0)
+        log_error("outcome.not_spooled", LSTR("job_id", uuid7_format(p->outcome.job_id, id)),
+                  LI64("attempt", p->outcome.attempt), LSTR("reason", e.text));
+    else
+        p->spooled = true;
+}
+
+static void spool_pending(struct worker *w)
+{
+    for (unsigned i = 0; i < w->pending_count; i++)
+        spool(w, &w->pending[i]);
+}
+
+/* Keep it until the front has it: in memory while the front is there, else also on disk. */
+static void deliver(struct worker *w, struct outcome *take_outcome)
+{
+    struct pending *p = &w->pending[w->pending_count++];
+
+    assert(w->pending_count <= PENDING_MAX);
+    *p = (struct pending){ .outcome = *take_outcome };
+    if (!link_is_up(w->link)) {
+        spool(w, p);
+        return;
+    }
+    send_news(w);
+    proto_put_outcome(link_out(w->link), &p->outcome);
+    link_flush(w->link);
+}
+
+static void on_done(void *ctx, struct outcome *take_outcome)
+{
+    struct worker *w = ctx;
+
+    w->command = NULL;
+    deliver(w, take_outcome);
+    w->news.unsent = false;
+}
+
+static void refuse(struct worker *w, const struct order *order)
+{
+    usec_t now_us = clock_wall_us();
+    struct outcome o = {
+        .job_id = order->job_id,
+        .attempt = order->attempt,
+        .cause = CAUSE_NEVER_STARTED,
+        .exit_code = -1,
+        .started_at_us = now_us,
+        .finished_at_us = now_us,
+    };
+
+    deliver(w, &o);
+}
+
+static void forget(struct worker *w, const struct proto_attempt *ack)
+{
+    for (unsigned i = 0; i < w->pending_count; i++) {
+        struct pending *p = &w->pending[i];
+
+        if (p->outcome.attempt != ack->attempt || !uuid7_equal(p->outcome.job_id, ack->job_id))
+            continue;
+        if (p->spooled)
+            spool_remove(w->conf->data_dir, ack->job_id, ack->attempt);
+        outcome_fini(&p->outcome);
+        *p = w->pending[--w->pending_count];
+        return;
+    }
+}
+
+/* ---- attempts -----------------------------------------------------------------------------
+ */
+
+static unsigned list_running(const struct worker *w, struct proto_attempt *ret_list)
+{
+    if (w->program)
+        return program_held(w->program, ret_list);
+    if (!w->command)
+        return 0;
+    ret_list[0] = command_id(w->command);
+    return 1;
+}
+
+static unsigned list_held(const struct worker *w, struct proto_attempt ret_list[PROTO_HELD_MAX])
+{
+    unsigned count = list_running(w, ret_list);
+
+    for (unsigned i = 0; i < w->pending_count; i++)
+        ret_list[count++] = (struct proto_attempt){ w->pending[i].outcome.job_id,
+                                                    w->pending[i].outcome.attempt };
+    return count;
+}
+
+static bool holds(const struct worker *w, const struct order *order)
+{
+    struct proto_attempt held[PROTO_HELD_MAX];
+    unsigned count = list_held(w, held);
+
+    for (unsigned i = 0; i < count; i++)
+        if (held[i].attempt == order->attempt && uuid7_equal(held[i].job_id, order->job_id))
+            return true;
+    return false;
+}
+
+static bool has_room(const struct worker *w)
+{
+    if (w->ending)
+        return false;
+    return w->program ? program_has_room(w->program) : !w->command;
+}
+
+static void run(struct worker *w, struct order *take_order)
+{
+    if (holds(w, take_order))
+        return; /* told twice: it is running, or its outcome is on its way */
+    if (w->pending_count + PROGRAM_CAPACITY >= PENDING_MAX) {
+        log_error("worker.too_many_outcomes", LI64("pending", w->pending_count));
+        return; /* the front has not taken one for a long time: it will not miss this either */
+    }
+    w->news.unsent = false;
+    if (!has_room(w))
+        refuse(w, take_order);
+    else if (w->program)
+        program_run(w->program, take_order);
+    else
+        w->command = command_start(&w->host, &w->reaper, take_order);
+}
+
+static void cancel(struct worker *w, const struct proto_cancel *c)
+{
+    struct proto_attempt id;
+
+    if (w->program) {
+        program_cancel(w->program, c->job_id, c->attempt, c->mode, c->grace_us);
+        return;
+    }
+    if (!w->command)
+        return;
+    id = command_id(w->command);
+    if (id.attempt == c->attempt && uuid7_equal(id.job_id, c->job_id))
+        command_cancel(w->command, c->mode, c->grace_us);
+}
+
+/* ---- the front ----------------------------------------------------------------------------
+ */
+
+static void on_up(void *ctx)
+{
+    struct worker *w = ctx;
+    struct proto_hello hello = {
+        .worker_id = w->conf->worker_id,
+        .pid = getpid(),
+        .capacity = 1,
+    };
+
+    if (w->conf->program) {
+        hello.capacity = PROGRAM_CAPACITY;
+        text_copy(hello.pool, sizeof hello.pool, w->conf->program->name);
+    }
+    hello.held_count = list_held(w, hello.held);
+    proto_put_hello(link_out(w->link), &hello);
+    for (unsigned i = 0; i < w->pending_count; i++)
+        proto_put_outcome(link_out(w->link), &w->pending[i].outcome);
+    link_flush(w->link);
+    send_news(w);
+}
+
+static void on_down(void *ctx)
+{
+    spool_pending(ctx);
+}
+
+static int on_run(struct worker *w, const char *body, size_t len, struct errinfo *e)
+{
+    AUTO_FINI(order) struct order order = { 0 };
+    int r = proto_get_run(body, len, &order, e);
+
+    if (r == 0)
+        run(w, &order);
+    return r;
+}
+
+static int on_frame(void *ctx, enum proto_type type, const char *body, size_t len,
+                    struct errinfo *e)
+{
+    struct worker *w = ctx;
+    struct proto_cancel c;
+    struct proto_attempt ack;
+    int r;
+
+    switch (type) {
+    case PROTO_RUN:
+        return on_run(w, body, len, e);
+    case PROTO_CANCEL:
+        r = proto_get_cancel(body, len, &c, e);
+        if (r == 0)
+            cancel(w, &c);
+        return r;
+    case PROTO_ACK:
+        r = proto_get_ack(body, len, &ack, e);
+        if (r == 0)
+            forget(w, &ack);
+        return r;
+    default:
+        return err_set(e, ERR_PROTOCOL, "the front sent a frame of type %d", (int)type);
+    }
+}
+
+/* ---- the end ------------------------------------------------------------------------------
+ */
+
+static void on_ack_wait_over(void *ctx)
+{
+    struct worker *w = ctx;
+
+    w->ack_wait_over = true;
+}
+
+static void on_life(void *ctx, uint32_t events)
+{
+    struct worker *w = ctx;
+    char ignored[64];
+
+    (void)events;
+    if (read(w->life.fd, ignored, sizeof ignored) > 0)
+        return;
+    loop_unwatch(w->loop, &w->life);
+    w->ending = true;
+    loop_set_timer(w->loop, &w->ack_wait, clock_mono_us() + ACK_WAIT_US);
+    if (w->program)
+        program_shut_down(w->program);
+    else if (w->command)
+        command_cancel(w->command, PROTO_CANCEL_SHUTDOWN, 0);
+}
+
+/* Nothing runs any more, and the front has every outcome, or cannot take it now. */
+static bool is_over(const struct worker *w)
+{
+    struct proto_attempt running[PROTO_HELD_MAX];
+
+    if (!w->ending || list_running(w, running) > 0)
+        return false;
+    return w->pending_count == 0 || !link_is_up(w->link) || w->ack_wait_over;
+}
+
+static int serve(struct worker *w)
+{
+    struct errinfo e;
+
+    while (!is_over(w))
+        if (loop_turn(w->loop, &e) < 0) {
+            log_error("worker.loop_failed", LSTR("reason", e.text));
+            return 1;
+        }
+    return 0;
+}
+
+static void tear_down(struct worker *w)
+{
+    spool_pending(w);
+    w->program = program_free(w->program);
+    (void)tree_sweep(NULL, NULL);
+    w->link = link_free(w->link);
+    loop_clear_timer(w->loop, &w->ack_wait);
+    loop_clear_timer(w->loop, &w->news.timer);
+    reaper_close(&w->reaper);
+    w->loop = loop_free(w->loop);
+    for (unsigned i = 0; i < w->pending_count; i++)
+        outcome_fini(&w->pending[i].outcome);
+    free(w->news.message);
+}
+
+/* ---- the beginning ------------------------------------------------------------------------
+ */
+
+/* What the supervisor had set up is its own. A signal from the terminal is the supervisor's to
+ * answer: this process ends with it, through life_fd. */
+static void set_up_signals(void)
+{
+    static const int blocked[] = {
+        SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM
+    };
+    struct sigaction def = { .sa_handler = SIG_DFL };
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < COUNT_OF(blocked); i++)
+        (void)sigaddset(&set, blocked[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &set, NULL);
+    for (int sig = 1; sig < NSIG; sig++)
+        (void)sigaction(sig, &def, NULL); /* those that cannot be set need not be */
+}
+
+static int set_up(struct worker *w, struct errinfo *e)
+{
+    const struct link_conf link_conf = {
+        .loop = w->loop,
+        .data_dir = w->conf->data_dir,
+        .on_up = on_up,
+        .on_frame = on_frame,
+        .on_down = on_down,
+        .ctx = w,
+    };
+    int r;
+
+    r = tree_become_subreaper(e);
+    if (r < 0)
+        return r;
+    r = reaper_open(&w->reaper, w->loop, e);
+    if (r < 0)
+        return r;
+    r = loop_watch(w->loop, &w->life, w->conf->life_fd, EPOLLIN, e);
+    if (r < 0)
+        return r;
+    w->link = link_new(&link_conf);
+    if (w->conf->program)
+        w->program = program_new(&w->host, &w->reaper, w->conf->program);
+    return 0;
+}
+
+static void init(struct worker *w, const struct worker_conf *conf)
+{
+    w->conf = conf;
+    w->life = (struct watch){ .fd = -1, .on_ready = on_life, .ctx = w };
+    w->reaper.watch.fd = -1;
+    w->ack_wait = (struct timer){ .on_due = on_ack_wait_over, .ctx = w };
+    w->news.timer = (struct timer){ .on_due = on_news_due, .ctx = w };
+    w->host = (struct attempt_host){
+        .loop = w->loop,
+        .data_dir = conf->data_dir,
+        .output_max_bytes = conf->output_max_bytes,
+        .on_progress = on_progress,
+        .on_done = on_done,
+        .ctx = w,
+    };
+}
+
+int worker_main(const struct worker_conf *conf)
+{
+    struct worker *w = mem_new0(sizeof *w);
+    struct errinfo e;
+    int code = 1;
+
+    (void)prctl(PR_SET_NAME, "jobd-worker", 0, 0, 0); /* only a name */
+    set_up_signals();
+    if (loop_new(&w->loop, &e) < 0) {
+        log_error("worker.not_started", LSTR("reason", e.text));
+        free(w);
+        return 1;
+    }
+    init(w, conf);
+    if (set_up(w, &e) < 0)
+        log_error("worker.not_started", LSTR("reason", e.text));
+    else
+        code = serve(w);
+    tear_down(w);
+    free(w);
+    return code;
+}
