@@ -138,8 +138,8 @@ $(SUPPORT_OBJ) $(TEST_OBJ) $(BENCH_OBJ): $(O)/%.o: %.c $(B)/flags
 	$(Q)$(COMPILE) $(TEST_CFLAGS) -c -o $@ $<
 
 # Files that base/embed.h puts into the program; -MMD does not see them.
-$(O)/store/sqlite/%.o: $(wildcard store/migrations/*.sql)
-$(O)/handlers/%.o $(O)/server/%.o $(O)/server/http/%.o: $(wildcard openapi/openapi.yaml openapi/openapi.json)
+$(filter $(O)/store/sqlite/%,$(LIB_OBJ)): $(wildcard store/migrations/*.sql)
+$(filter $(O)/handlers/% $(O)/server/%,$(LIB_OBJ)): $(wildcard openapi/openapi.yaml openapi/openapi.json)
 
 # Changes when the compiler or its flags change, and then everything is compiled again.
 $(B)/flags: FORCE
@@ -275,6 +275,7 @@ install: all ## install to $(PREFIX), under $(DESTDIR)
 	install -D -m 644 CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/jobd/CHANGELOG.md
 	install -D -m 644 examples/demo.yaml $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/demo.yaml
 	install -D -m 644 examples/score.py $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/score.py
+	install -D -m 644 docs/jobd.1 $(DESTDIR)$(PREFIX)/share/man/man1/jobd.1
 
 clean: ## remove build/
 	rm -rf build
