@@ -18,7 +18,7 @@
 #include "domain/outcome.h"
 
 #define PATHS_DIR_MAX 1024
-#define PATHS_SIZE (PATHS_DIR_MAX + 128)
+#define PATHS_SIZE    (PATHS_DIR_MAX + 128)
 
 char *paths_lock(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_token_key(const char *data_dir, char room[PATHS_SIZE]);
@@ -30,7 +30,8 @@ char *paths_outcome(const char *data_dir, struct uuid7 id, int attempt, char roo
 char *paths_output_dir(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_output(const char *data_dir, struct uuid7 id, int attempt, enum stream stream,
                    char room[PATHS_SIZE]);
-/* The job, attempt and stream that an output file's base name stands for; -1 for other names. */
+/* The job, attempt and stream that an output file's base name stands for; -1 for other names.
+ */
 int paths_output_parse(const char *base_name, struct uuid7 *ret_id, int *ret_attempt,
                        enum stream *ret_stream);
 

@@ -339,8 +339,7 @@ static int open_signals(int *ret_fd, struct errinfo *e)
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-        return err_sys(e, "sigprocmask");
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* cannot fail with SIG_BLOCK */
     fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return err_sys(e, "signalfd");

@@ -21,7 +21,7 @@ static void ignore_terminal(void)
     for (size_t i = 0; i < COUNT_OF(signals); i++)
         (void)sigaction(signals[i], &ignore, NULL); /* cannot fail for these signals */
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL); /* nor this */
 }
 
 /* In a child: let go of what only the supervisor may hold. A life pipe or a control socket that
