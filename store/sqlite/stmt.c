@@ -111,12 +111,12 @@ void stmt_blob(struct stmt *s, int parameter, const void *block, size_t len)
               sqlite3_bind_blob64(s->handle, parameter, block, len, SQLITE_STATIC));
 }
 
-/* One wrong pointer must not make a statement that works without it, as a DELETE might. */
+/* A parameter that was forgotten would still have the value of the last time. */
 static int check_binds(struct stmt *s, struct errinfo *e)
 {
-    assert(s->bound == s->wanted);
     if (s->bind_rc != SQLITE_OK)
         return db_fail(s->db, s->bind_rc, "bind a value", e);
+    assert(s->bound == s->wanted);
     s->stepped = true;
     return 0;
 }
