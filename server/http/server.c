@@ -30,7 +30,7 @@
  * panics when it loses. A daemon listens on a duplicate of the socket, which MHD never closes
  * because it is quiesced before it is stopped; the socket itself stays open for who bound it.
  */
-#define CONNECTION_MEMORY_BYTES ((size_t)32 * 1024)
+#define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
 /* How long http_server_free() waits for answers on their way. */
 #define STOP_WAIT_US (5 * USEC_PER_SEC)
 
