@@ -1,0 +1,342 @@
+#include "tests/support/test.h"
+
+#include "server/config.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "domain/job.h"
+
+static bool load(const char *text, struct settings *s, struct buf *faults)
+{
+    settings_init(s);
+    return config_load_text("t.yaml", text, strlen(text), s, faults);
+}
+
+/* -- what is right ------------------------------------------------------------------------ */
+
+static void every_key_reaches_its_setting(void **state)
+{
+    static const char text[] =
+        "listen: [\"127.0.0.1:0\", \"unix:/x\"]\n"
+        "data_dir: /d\n"
+        "durability: relaxed\n"
+        "allow_commands: yes\n"
+        "insecure: true\n"
+        "workers: 9\n"
+        "log_level: warn\n"
+        "drain_timeout: 1m\n"
+        "long_poll_max: 20\n"
+        "max_waiting_jobs: 10\n"
+        "max_body_bytes: 2MiB\n"
+        "output_max_bytes: 65536\n"
+        "max_connections: 77\n"
+        "http_threads: 3\n";
+    AUTO_FINI(settings) struct settings s = { 0 };
+    AUTO_FINI(buf) struct buf faults = { 0 };
+
+    (void)state;
+    if (!load(text, &s, &faults))
+        fail_msg("%s", faults.data);
+    assert_int_equal(s.listen.count, 2);
+    assert_string_equal(s.listen.items[1], "unix:/x");
+    assert_string_equal(s.data_dir, "/d");
+    assert_int_equal(s.durability, 1);
+    assert_true(s.allow_commands && s.insecure);
+    assert_int_equal(s.workers, 9);
+    assert_int_equal(s.log_level, 2);
+    assert_int_equal(s.drain_timeout_us, 60 * USEC_PER_SEC);
+    assert_int_equal(s.long_poll_max_us, 20 * USEC_PER_SEC);
+    assert_int_equal(s.max_waiting_jobs, 10);
+    assert_int_equal(s.max_body_bytes, 2 << 20);
+    assert_int_equal(s.output_max_bytes, 65536);
+    assert_int_equal(s.max_connections, 77);
+    assert_int_equal(s.http_threads, 3);
+}
+
+static void functions_are_loaded_in_their_order(void **state)
+{
+    static const char text[] =
+        "functions:\n"
+        "  - name: wordcount\n"
+        "    description: Counts words.\n"
+        "    command: [wc, -w]\n"
+        "    result: stdout\n"
+        "  - name: thumbnail\n"
+        "    command: [convert, \"{input}\", \"{{}}\", \"{w}x{h}\"]\n"
+        "    timeout: 30s\n"
+        "    grace_period: 2\n"
+        "  - name: score\n"
+        "    program: [python3, score.py, '{\"a\": 1}']\n"
+        "    workers: 2\n"
+        "    max_jobs: 1000\n";
+    AUTO_FINI(settings) struct settings s = { 0 };
+    AUTO_FINI(buf) struct buf faults = { 0 };
+    const struct function *fn;
+
+    (void)state;
+    if (!load(text, &s, &faults))
+        fail_msg("%s", faults.data);
+    assert_int_equal(s.functions.count, 3);
+    fn = &s.functions.items[0];
+    assert_string_equal(fn->name, "wordcount");
+    assert_string_equal(fn->description, "Counts words.");
+    assert_int_equal(fn->kind, FUNCTION_COMMAND);
+    assert_int_equal(fn->argc, 2);
+    assert_string_equal(fn->argv[1], "-w");
+    assert_null(fn->argv[2]);
+    assert_true(fn->result_from_stdout);
+    assert_int_equal(fn->timeout_us, 0);
+    assert_int_equal(fn->grace_us, JOB_GRACE_DEFAULT_US);
+    fn = &s.functions.items[1];
+    assert_null(fn->description);
+    assert_false(fn->result_from_stdout);
+    assert_int_equal(fn->timeout_us, 30 * USEC_PER_SEC);
+    assert_int_equal(fn->grace_us, 2 * USEC_PER_SEC);
+    fn = &s.functions.items[2];
+    assert_int_equal(fn->kind, FUNCTION_PROGRAM);
+    assert_int_equal(fn->workers, 2);
+    assert_int_equal(fn->max_jobs, 1000);
+    assert_string_equal(fn->argv[2], "{\"a\": 1}");
+}
+
+static void an_empty_file_leaves_the_defaults(void **state)
+{
+    static const char *const texts[] = { "", "# nothing\n", "functions: []\n" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        AUTO_FINI(settings) struct settings s = { 0 };
+        AUTO_FINI(buf) struct buf faults = { 0 };
+
+        assert_true(load(texts[i], &s, &faults));
+        assert_string_equal(s.listen.items[0], "127.0.0.1:8080");
+        assert_int_equal(s.functions.count, 0);
+    }
+}
+
+static void the_demo_configurations_are_right(void **state)
+{
+    static const char *const files[] = { "examples/demo.yaml", "examples/container.yaml" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        AUTO_FINI(settings) struct settings s = { 0 };
+        AUTO_FINI(buf) struct buf faults = { 0 };
+        struct errinfo e = { 0 };
+
+        settings_init(&s);
+        if (!config_load(files[i], &s, &faults))
+            fail_msg("%s", faults.data);
+        assert_int_equal(config_check(&s, &e), 0);
+        assert_true(s.functions.count > 0);
+    }
+}
+
+/* -- what is wrong ------------------------------------------------------------------------ */
+
+#define COMMAND "    command: [wc]\n"
+
+static const struct {
+    const char *text;
+    const char *fault; /* the beginning of a line of the faults */
+} wrong[] = {
+    /* keys */
+    { "wokers: 1\n", "t.yaml:1: wokers: there is no such key; did you mean workers?" },
+    { "a: 1\nfunktions: []\n",
+      "t.yaml:2: funktions: there is no such key; did you mean functions?" },
+    { "zzzzzz: 1\n", "t.yaml:1: zzzzzz: there is no such key; see jobd(1)" },
+    { "functions:\n  - name: f\n    comand: [wc]\n",
+      "t.yaml:3: functions[0].comand: there is no such key; did you mean command?" },
+    { "functions:\n  - name: f\n" COMMAND "    data_dir: x\n",
+      "t.yaml:4: functions[0].data_dir: there is no such key" },
+    /* kinds */
+    { "x: 1\nworkers: [1]\n", "t.yaml:2: workers: must be a whole number from 0 to 512" },
+    { "listen: 127.0.0.1:1\n", "t.yaml:1: listen: must be a list" },
+    { "functions: wc\n", "t.yaml:1: functions: must be a list of functions" },
+    { "functions:\n", "t.yaml:1: functions: must be a list of functions" },
+    { "functions:\n  - wc\n", "t.yaml:2: functions: must be a list of functions" },
+    { "functions:\n  - name: f\n    command: wc -w\n",
+      "t.yaml:3: command: must be a list of texts, [like, this]" },
+    { "functions:\n  - name: f\n    command: [wc, [x]]\n",
+      "t.yaml:3: command: must be a list" },
+    { "functions:\n  - name: f\n    program: [x]\n    workers: {a: 1}\n",
+      "t.yaml:4: workers: must be a whole number from 1 to 256" },
+    { "- 1\n", "t.yaml:1: must be keys with their values" },
+    { "hello\n", "t.yaml:1: must be keys with their values" },
+    { "a: b: c\n", "t.yaml:1: this is not YAML" },
+    /* values */
+    { "workers: many\n", "t.yaml:1: workers: \"many\" is not a whole number from 0 to 512" },
+    { "workers:\n", "t.yaml:1: workers: \"\" is not a whole number" },
+    { "workers: 513\n", "t.yaml:1: workers: \"513\" is not" },
+    { "# c\ndurability: some\n", "t.yaml:2: durability: \"some\" is not full or relaxed" },
+    { "allow_commands: maybe\n", "t.yaml:1: allow_commands: \"maybe\" is not true or false" },
+    { "drain_timeout: soon\n",
+      "t.yaml:1: drain_timeout: \"soon\" is not a time from 0s to 1d" },
+    { "max_body_bytes: 1TB\n",
+      "t.yaml:1: max_body_bytes: \"1TB\" is not a size from 1KiB to 64MiB" },
+    { "data_dir: \"\"\n", "t.yaml:1: data_dir: it must not be empty" },
+    { "listen:\n  - \"127.0.0.1:1\"\n  - nowhere\n",
+      "t.yaml:3: listen[1]: \"nowhere\" is not an address" },
+    /* functions */
+    { "functions:\n  - command: [wc]\n", "t.yaml:2: functions[0]: a function needs a name" },
+    { "functions:\n  - name: a b\n" COMMAND,
+      "t.yaml:2: functions[0].name (a b): \"a b\" must be" },
+    { "functions:\n  - name: f\n" COMMAND "  - name: f\n" COMMAND,
+      "t.yaml:4: functions[1].name (f): there is a function of that name already" },
+    { "functions:\n  - name: f\n",
+      "t.yaml:2: functions[0] (f): a function has either `command`" },
+    { "functions:\n  - name: f\n" COMMAND "    program: [x]\n",
+      "t.yaml:2: functions[0] (f): a function has either `command`" },
+    { "functions:\n  - name: f\n    command: [\"\"]\n",
+      "t.yaml:3: functions[0].command (f): it must begin with a program to run" },
+    { "functions:\n  - name: f\n    command:\n      - wc\n      - \"{x\"\n",
+      "t.yaml:5: functions[0].command[1] (f): byte 1 of \"{x\": { without }" },
+    { "functions:\n  - name: f\n    command: [\"{x}\"]\n",
+      "t.yaml:3: functions[0].command[0] (f): the program itself cannot come from a job's "
+      "args" },
+    { "functions:\n  - name: f\n    program: [python3, \"{x}\"]\n",
+      "t.yaml:3: functions[0].program[1] (f): a warm program is started before its jobs" },
+    { "functions:\n  - name: f\n" COMMAND "    timeout: 0\n",
+      "t.yaml:4: functions[0].timeout: \"0\" is not a time from 1ms to 31d" },
+    { "functions:\n  - name: f\n" COMMAND "    grace_period: 2h\n",
+      "t.yaml:4: functions[0].grace_period: \"2h\" is not a time from 0s to 1h" },
+    { "functions:\n  - name: f\n" COMMAND "    result: stderr\n",
+      "t.yaml:4: functions[0].result: \"stderr\" is not fd3 or stdout" },
+    { "functions:\n  - name: f\n" COMMAND "    workers: 2\n",
+      "t.yaml:4: functions[0].workers (f): this is for program functions" },
+    { "functions:\n  - name: f\n" COMMAND "    max_jobs: 2\n",
+      "t.yaml:4: functions[0].max_jobs (f): this is for program functions" },
+    { "functions:\n  - name: f\n    program: [x]\n    result: fd3\n",
+      "t.yaml:4: functions[0].result (f): this is for command functions" },
+    { "functions:\n  - name: f\n    program: [x]\n    workers: 0\n",
+      "t.yaml:4: functions[0].workers: \"0\" is not a whole number from 1 to 256" },
+};
+
+/* Whether one of the lines begins so. */
+static bool has_line(const char *lines, const char *start)
+{
+    size_t n = strlen(start);
+
+    for (const char *p = lines; p && *p; p += strcspn(p, "\n") + 1)
+        if (strncmp(p, start, n) == 0)
+            return true;
+    return false;
+}
+
+static void every_fault_says_its_file_line_and_key(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        AUTO_FINI(settings) struct settings s = { 0 };
+        AUTO_FINI(buf) struct buf faults = { 0 };
+
+        if (load(wrong[i].text, &s, &faults))
+            fail_msg("was taken:\n%s", wrong[i].text);
+        if (!has_line(faults.data, wrong[i].fault))
+            fail_msg("%s\nsays\n%sinstead of\n%s", wrong[i].text, faults.data, wrong[i].fault);
+    }
+}
+
+static void all_faults_are_told_at_once(void **state)
+{
+    static const char text[] =
+        "wokers: 1\n"
+        "durability: x\n"
+        "functions:\n"
+        "  - name: f\n"
+        "    command: [\"}\"]\n"
+        "  - name: f\n"
+        "    program: [x]\n"
+        "    tiemout: 3\n";
+    AUTO_FINI(settings) struct settings s = { 0 };
+    AUTO_FINI(buf) struct buf faults = { 0 };
+    static const char *const starts[] = { "t.yaml:1: wokers", "t.yaml:2: durability",
+                                          "t.yaml:5: functions[0].command[0]",
+                                          "t.yaml:6: functions[1].name",
+                                          "t.yaml:8: functions[1].tiemout" };
+    size_t lines = 0;
+
+    (void)state;
+    assert_false(load(text, &s, &faults));
+    for (size_t i = 0; i < COUNT_OF(starts); i++)
+        assert_true(has_line(faults.data, starts[i]));
+    for (const char *p = faults.data; *p; p++)
+        lines += *p == '\n';
+    assert_int_equal(lines, COUNT_OF(starts));
+}
+
+static void a_file_that_is_not_there_is_named(void **state)
+{
+    AUTO_FINI(settings) struct settings s = { 0 };
+    AUTO_FINI(buf) struct buf faults = { 0 };
+
+    (void)state;
+    assert_false(config_load("/nonexistent/jobd.yaml", &s, &faults));
+    assert_string_equal(faults.data, "/nonexistent/jobd.yaml: there is no such file\n");
+}
+
+/* -- between settings --------------------------------------------------------------------- */
+
+static int check(const char *text, struct errinfo *e)
+{
+    AUTO_FINI(settings) struct settings s = { 0 };
+    AUTO_FINI(buf) struct buf faults = { 0 };
+
+    if (!load(text, &s, &faults))
+        fail_msg("%s", faults.data);
+    return config_check(&s, e);
+}
+
+static void command_functions_need_command_workers(void **state)
+{
+    struct errinfo e = { 0 };
+
+    (void)state;
+    assert_int_equal(check("workers: 0\nfunctions: [{name: f, command: [x]}]\n", &e),
+                     ERR_CONFIG);
+    assert_int_equal(check("workers: 0\nallow_commands: true\n", &e), ERR_CONFIG);
+    assert_int_equal(check("workers: 0\n", &e), ERR_CONFIG);
+    assert_int_equal(check("workers: 0\nfunctions: [{name: f, program: [x]}]\n", &e), 0);
+}
+
+static void all_workers_together_have_a_limit(void **state)
+{
+    struct errinfo e = { 0 };
+
+    (void)state;
+    assert_int_equal(
+        check("workers: 256\nfunctions: [{name: f, program: [x], workers: 256}]\n", &e), 0);
+    assert_int_equal(
+        check("workers: 257\nfunctions: [{name: f, program: [x], workers: 256}]\n", &e),
+        ERR_CONFIG);
+    assert_non_null(strstr(e.text, "513, more than 512"));
+}
+
+static void other_addresses_than_the_loopback_need_insecure(void **state)
+{
+    struct errinfo e = { 0 };
+
+    (void)state;
+    assert_int_equal(check("listen: [\"0.0.0.0:1\"]\n", &e), ERR_CONFIG);
+    assert_non_null(strstr(e.text, "--insecure"));
+    assert_int_equal(check("listen: [\"0.0.0.0:1\"]\ninsecure: true\n", &e), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_key_reaches_its_setting),
+        cmocka_unit_test(functions_are_loaded_in_their_order),
+        cmocka_unit_test(an_empty_file_leaves_the_defaults),
+        cmocka_unit_test(the_demo_configurations_are_right),
+        cmocka_unit_test(every_fault_says_its_file_line_and_key),
+        cmocka_unit_test(all_faults_are_told_at_once),
+        cmocka_unit_test(a_file_that_is_not_there_is_named),
+        cmocka_unit_test(command_functions_need_command_workers),
+        cmocka_unit_test(all_workers_together_have_a_limit),
+        cmocka_unit_test(other_addresses_than_the_loopback_need_insecure),
+    };
+
+    return cmocka_run_group_tests_name("server/config", tests, NULL, NULL);
+}
