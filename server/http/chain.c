@@ -191,6 +191,10 @@ static int check_content_type(struct arrival *a)
 
     if (!r->route || r->route->body == BODY_NONE || !has_body)
         return 0;
+    if (r->seen.content_encoding && strcasecmp(r->seen.content_encoding, "identity") != 0) {
+        answer_set_static(&r->answer, "Accept-Encoding", "identity"); /* RFC 9110 12.5.3 */
+        return err_set(&r->rs.err, ERR_MEDIA_TYPE, "send the body without a Content-Encoding");
+    }
     if (r->seen.content_type && is_json_type(r->seen.content_type))
         return 0;
     answer_set_static(&r->answer, "Accept", "application/json");

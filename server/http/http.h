@@ -46,6 +46,8 @@ const char *http_query(const struct http_req *rq, const char *name, size_t n);
 /* ERR_INVALID_PARAMETER when the query has a parameter that is not in this NULL-terminated list, or a
  * badly encoded one. */
 int http_query_allow(const struct http_req *rq, const char *const *names, struct errinfo *e);
+/* The name of the n-th query parameter (n from 0), or NULL. */
+const char *http_query_name(const struct http_req *rq, size_t n);
 /* The raw query string without "?" ("" when there is none). */
 const char *http_query_raw(const struct http_req *rq);
 

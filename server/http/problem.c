@@ -36,12 +36,27 @@ static void add_member(struct buf *b, const char *name, const char *value)
     add_string(b, value);
 }
 
+/* The place of a fault: "#/..." in the body, "?name" in the query. */
+static void add_place(struct buf *b, const char *pointer)
+{
+    const char *parameter;
+
+    if (text_starts(pointer, "?", &parameter)) {
+        buf_add_str(b, "{\"parameter\":");
+        add_string(b, parameter);
+    } else {
+        buf_add_str(b, "{\"pointer\":");
+        add_string(b, pointer);
+    }
+}
+
 static void add_faults(struct buf *b, const struct faults *f)
 {
     buf_add_str(b, ",\"errors\":[");
     for (size_t i = 0; i < f->count; i++) {
-        buf_add_str(b, i ? ",{\"pointer\":" : "{\"pointer\":");
-        add_string(b, f->items[i].pointer);
+        if (i > 0)
+            buf_add_char(b, ',');
+        add_place(b, f->items[i].pointer);
         add_member(b, "code", f->items[i].code);
         add_member(b, "detail", f->items[i].detail);
         buf_add_char(b, '}');

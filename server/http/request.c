@@ -127,6 +127,10 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
         else if (is_header(name, "Sec-Fetch-Site"))
             seen->fetch_site = value;
         break;
+    case 16:
+        if (is_header(name, "Content-Encoding"))
+            seen->content_encoding = value;
+        break;
     case 17:
         if (is_header(name, "Transfer-Encoding"))
             see_once(seen, &seen->transfer_encoding, value);
@@ -220,6 +224,13 @@ const char *http_query(const struct http_req *rq, const char *name, size_t n)
 int http_query_allow(const struct http_req *rq, const char *const *names, struct errinfo *e)
 {
     return query_allow(&request_of(rq)->query, names, e);
+}
+
+const char *http_query_name(const struct http_req *rq, size_t n)
+{
+    const struct query *q = &request_of(rq)->query;
+
+    return n < q->count ? q->params[n].name : NULL;
 }
 
 const char *http_query_raw(const struct http_req *rq)

@@ -36,6 +36,7 @@ struct seen_headers {
     const char *fetch_site;
     const char *request_id;
     const char *content_type;
+    const char *content_encoding;
     const char *content_length;
     const char *transfer_encoding;
     bool expects_continue;
