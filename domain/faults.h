@@ -14,7 +14,8 @@
 #define FAULTS_POINTER_MAX_BYTES 1024
 
 struct fault {
-    char *pointer;    /* JSON pointer (RFC 6901) in URI fragment form: "#/env/PATH" */
+    char *pointer;    /* JSON pointer (RFC 6901) in URI fragment form: "#/env/PATH"; or, for a
+                         query parameter, "?" and its name */
     const char *code; /* constant slug: "unknown-field", "wrong-type", "out-of-range", ... */
     char *detail;     /* what is wrong and what would be right */
 };

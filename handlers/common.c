@@ -1,10 +1,13 @@
 #include "handlers/common.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "domain/job_json.h"
+#include "domain/suggest.h"
 
 int common_job_id(const struct http_req *rq, struct uuid7 *ret_id, struct errinfo *e)
 {
@@ -36,11 +39,51 @@ int common_single(const struct http_req *rq, struct http_resp *rs, const char *n
     return 0;
 }
 
-int common_no_query(const struct http_req *rq, struct errinfo *e)
+static bool is_listed(const char *name, const char *const *names)
+{
+    for (; *names; names++)
+        if (text_equal(name, *names))
+            return true;
+    return false;
+}
+
+static const char *nearest(const char *name, const char *const *names)
+{
+    struct suggestion s = { .word = name };
+
+    for (; *names; names++)
+        suggest_consider(&s, *names);
+    return s.nearest;
+}
+
+int common_allow(const struct http_req *rq, struct http_resp *rs, const char *const *names)
+{
+    const char *name;
+    int r;
+
+    r = http_query_allow(rq, names, &rs->err);
+    if (r == 0)
+        return 0;
+    for (size_t i = 0; (name = http_query_name(rq, i)) != NULL; i++) {
+        const char *near = nearest(name, names);
+
+        if (is_listed(name, names))
+            continue;
+        if (near)
+            (void)common_bad_parameter(rs, name, "unknown-parameter",
+                                       "there is no such parameter; did you mean %s?", near);
+        else
+            (void)common_bad_parameter(rs, name, "unknown-parameter",
+                                       "there is no such parameter");
+    }
+    return r;
+}
+
+int common_no_query(const struct http_req *rq, struct http_resp *rs)
 {
     static const char *const none[] = { NULL };
 
-    return http_query_allow(rq, none, e);
+    return common_allow(rq, rs, none);
 }
 
 int borrow_get(struct borrow *b, const struct service *sv, struct errinfo *e)

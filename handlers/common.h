@@ -33,8 +33,10 @@ __attribute__((format(printf, 4, 5))) int common_bad_parameter(struct http_resp 
 /* The one value of a query parameter that may be given once; NULL when it is not. */
 int common_single(const struct http_req *rq, struct http_resp *rs, const char *name,
                   const char **ret_value);
-/* ERR_INVALID_PARAMETER when there is any query parameter. */
-int common_no_query(const struct http_req *rq, struct errinfo *e);
+/* http_query_allow() with a fault for each parameter that is not in the list. */
+int common_allow(const struct http_req *rq, struct http_resp *rs, const char *const *names);
+/* The same for none at all. */
+int common_no_query(const struct http_req *rq, struct http_resp *rs);
 
 /* -- reads ----------------------------------------------------------------------------------
  */

@@ -35,7 +35,7 @@ int h_list_functions(struct http_req *rq, struct http_resp *rs)
     json_t *json;
     int r;
 
-    r = common_no_query(rq, &rs->err);
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
     items = json_array();
@@ -51,7 +51,7 @@ int h_get_function(struct http_req *rq, struct http_resp *rs)
     const struct function *fn;
     int r;
 
-    r = common_no_query(rq, &rs->err);
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
     fn = function_find(common_service(rq)->functions, http_param(rq, "name"));

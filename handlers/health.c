@@ -12,7 +12,7 @@ static int reply_ok(struct http_resp *rs)
 
 int h_get_livez(struct http_req *rq, struct http_resp *rs)
 {
-    int r = common_no_query(rq, &rs->err);
+    int r = common_no_query(rq, rs);
 
     return r < 0 ? r : reply_ok(rs);
 }
@@ -34,7 +34,7 @@ int h_get_readyz(struct http_req *rq, struct http_resp *rs)
     struct engine_status status;
     int r;
 
-    r = common_no_query(rq, &rs->err);
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
     engine_status(sv->engine, &status);

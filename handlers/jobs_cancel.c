@@ -172,7 +172,7 @@ static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
     struct engine_request *request;
     int r;
 
-    r = common_no_query(rq, &rs->err);
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
     request = mem_new0(sizeof *request);

@@ -122,13 +122,13 @@ int h_create_job(struct http_req *rq, struct http_resp *rs)
     struct creation *c;
     int r;
 
-    r = common_no_query(rq, &rs->err);
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
     c = mem_new0(sizeof *c);
     rq->state = c;
     rq->state_free = creation_free;
-    r = waiting_parse(&c->waiting, rq, &rs->err);
+    r = waiting_parse(&c->waiting, rq, rs);
     if (r < 0)
         return r;
     r = decode(rq, rs, &c->request.job);

@@ -85,13 +85,13 @@ int h_get_job(struct http_req *rq, struct http_resp *rs)
     struct looking l = { .conditional = http_header(rq, "If-None-Match") != NULL };
     int r;
 
-    r = http_query_allow(rq, known, &rs->err);
+    r = common_allow(rq, rs, known);
     if (r < 0)
         return r;
     r = common_job_id(rq, &l.id, &rs->err);
     if (r < 0)
         return r;
-    r = waiting_parse(&l.waiting, rq, &rs->err);
+    r = waiting_parse(&l.waiting, rq, rs);
     if (r < 0)
         return r;
     if (l.waiting.granted_seconds == 0 && !l.conditional)

@@ -203,7 +203,7 @@ int h_list_jobs(struct http_req *rq, struct http_resp *rs)
     const char *cursor;
     int r;
 
-    r = http_query_allow(rq, known, &rs->err);
+    r = common_allow(rq, rs, known);
     if (r < 0)
         return r;
     r = decode_filter(rq, rs, &filter);

@@ -65,7 +65,7 @@ int h_get_job_log(struct http_req *rq, struct http_resp *rs)
     int stream;
     int r;
 
-    r = common_no_query(rq, &rs->err);
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
     r = common_job_id(rq, &id, &rs->err);

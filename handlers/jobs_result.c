@@ -106,7 +106,7 @@ int h_get_job_result(struct http_req *rq, struct http_resp *rs)
     struct fetching *f;
     int r;
 
-    r = http_query_allow(rq, known, &rs->err);
+    r = common_allow(rq, rs, known);
     if (r < 0)
         return r;
     f = mem_new0(sizeof *f);
@@ -115,7 +115,7 @@ int h_get_job_result(struct http_req *rq, struct http_resp *rs)
     r = common_job_id(rq, &f->id, &rs->err);
     if (r < 0)
         return r;
-    r = waiting_parse(&f->waiting, rq, &rs->err);
+    r = waiting_parse(&f->waiting, rq, rs);
     if (r < 0)
         return r;
     return fetch(rq, rs);

@@ -14,7 +14,7 @@ int h_get_service(struct http_req *rq, struct http_resp *rs)
     json_t *json;
     int r;
 
-    r = common_no_query(rq, &rs->err);
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
     json = json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "name", "jobd",
@@ -28,7 +28,7 @@ int h_get_service(struct http_req *rq, struct http_resp *rs)
 
 int h_get_openapi_json(struct http_req *rq, struct http_resp *rs)
 {
-    int r = common_no_query(rq, &rs->err);
+    int r = common_no_query(rq, rs);
 
     if (r < 0)
         return r;
@@ -38,7 +38,7 @@ int h_get_openapi_json(struct http_req *rq, struct http_resp *rs)
 
 int h_get_openapi_yaml(struct http_req *rq, struct http_resp *rs)
 {
-    int r = common_no_query(rq, &rs->err);
+    int r = common_no_query(rq, rs);
 
     if (r < 0)
         return r;
@@ -60,7 +60,7 @@ int h_list_problems(struct http_req *rq, struct http_resp *rs)
     json_t *items;
     int r;
 
-    r = common_no_query(rq, &rs->err);
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
     items = json_array();
@@ -79,7 +79,7 @@ int h_get_problem(struct http_req *rq, struct http_resp *rs)
     const struct err_meta *meta;
     int r;
 
-    r = common_no_query(rq, &rs->err);
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
     meta = err_meta_by_slug(http_param(rq, "code"));

@@ -2,11 +2,15 @@
 
 #include "handlers/common.h"
 
-int waiting_parse(struct waiting *w, const struct http_req *rq, struct errinfo *e)
+int waiting_parse(struct waiting *w, const struct http_req *rq, struct http_resp *rs)
 {
     int64_t max_seconds = common_service(rq)->long_poll_max_us / USEC_PER_SEC;
+    int r;
 
-    return http_wait_seconds(rq, max_seconds, &w->granted_seconds, &w->from_header, e);
+    r = http_wait_seconds(rq, max_seconds, &w->granted_seconds, &w->from_header, &rs->err);
+    if (r < 0)
+        return common_bad_parameter(rs, "wait", "wrong-type", "must be a whole number from 0");
+    return 0;
 }
 
 /* On the engine thread. */

@@ -37,7 +37,7 @@ struct waiting {
 
 /* How long the client wants to wait, at most as long as the service allows.
  * ERR_INVALID_PARAMETER. */
-int waiting_parse(struct waiting *w, const struct http_req *rq, struct errinfo *e);
+int waiting_parse(struct waiting *w, const struct http_req *rq, struct http_resp *rs);
 
 /* Register for changes of the job, if there is time left. rq->next must be set: it may be
  * called at any moment from now on. ERR_LONG_POLLS: too many wait, at the first call only;

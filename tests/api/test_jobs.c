@@ -22,7 +22,7 @@ static const char config[] =
     "    command: [printf, '%s %s %s', '{greeting}', '{count}', 'to {{all}}']\n"
     "    result: stdout\n"
     "  - name: value\n"
-    "    command: [sh, -c, 'cat >&3']\n"
+    "    command: [sh, -c, 'printf \"{{\\\"result\\\":%s}}\" \"$(cat)\" >&3']\n"
     "  - name: warm\n"
     "    program:\n"
     "      - sh\n"

@@ -1,0 +1,307 @@
+/* listJobs: filters, pages, cursors. */
+#include "tests/support/api.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static const char config[] =
+    "allow_commands: true\n"
+    "workers: 1\n"
+    "functions:\n"
+    "  - name: ok\n"
+    "    command: [echo, fine]\n"
+    "    result: stdout\n"
+    "  - name: bad\n"
+    "    command: [sh, -c, 'exit 1']\n";
+
+#define JOBS 7
+static char ids[JOBS][API_ID_SIZE]; /* in the order of submission */
+
+/* Seven jobs: two succeeded, two failed, a command, one canceled, one scheduled. */
+static int submit_jobs(void **state)
+{
+    static const char *const bodies[JOBS] = {
+        "{\"function\":\"ok\"}",
+        "{\"function\":\"bad\",\"queue\":\"night\"}",
+        "{\"function\":\"ok\",\"queue\":\"night\"}",
+        "{\"function\":\"bad\"}",
+        "{\"command\":[\"true\"]}",
+        "{\"function\":\"ok\",\"delay_seconds\":999}",
+        "{\"function\":\"ok\",\"delay_seconds\":999,\"queue\":\"night\"}",
+    };
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    (void)api_setup(state);
+    for (size_t i = 0; i < JOBS; i++)
+        (void)api_submit(*state, bodies[i], ids[i]);
+    for (size_t i = 0; i < 5; i++)
+        api_await(*state, ids[i], &r);
+    api_post(*state, api_job_path(ids[5], ":cancel"), NULL, &r);
+    assert_status(&r, 200);
+    return 0;
+}
+
+/* The page has exactly these jobs: digits are indexes of ids. */
+static void assert_items(const struct api_reply *r, const char *expected)
+{
+    char found[64] = "";
+
+    for (size_t i = 0; i < json_array_size(api_at(r->json, "items")); i++) {
+        const json_t *job = json_array_get(api_at(r->json, "items"), i);
+        const char *id = json_string_value(json_object_get(job, "id"));
+
+        for (size_t j = 0; j < JOBS; j++)
+            if (strcmp(ids[j], id) == 0)
+                (void)snprintf(found + strlen(found), 2, "%zu", j);
+    }
+    assert_string_equal(found, expected);
+}
+
+static void the_newest_comes_first(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_get(a, "/v1/jobs", &r);
+    assert_status(&r, 200);
+    assert_items(&r, "6543210");
+    assert_string_equal(api_text(&r, "self"), "/v1/jobs");
+    assert_null(api_at(r.json, "next"));
+    assert_header(&r, "Link", NULL);
+    assert_string_equal(api_text(&r, "items.0.state"), "scheduled");
+    assert_string_equal(api_text(&r, "items.2.command.0"), "true");
+    assert_string_equal(api_text(&r, "items.3.failure.reason"), "exit_code");
+    assert_int_equal(api_number(&r, "items.6.result_bytes"), 5);
+    assert_null(api_at(r.json, "items.6.result"));
+}
+
+static void filters_must_all_match(void **state)
+{
+    static const struct {
+        const char *query;
+        const char *items;
+        const char *self; /* NULL: as asked */
+    } cases[] = {
+        { "?state=succeeded", "420", NULL },
+        { "?state=failed,canceled", "531", NULL },
+        { "?state=canceled&state=failed", "531", "?state=failed,canceled" },
+        { "?state=failed%2Ccanceled", "531", "?state=failed,canceled" },
+        { "?state=running", "", NULL },
+        { "?function=ok", "6520", NULL },
+        { "?queue=night", "621", NULL },
+        { "?queue=night&function=ok", "62", "?function=ok&queue=night" },
+        { "?queue=night&function=ok&state=succeeded", "2",
+          "?state=succeeded&function=ok&queue=night" },
+        { "?function=none", "", NULL },
+        { "?f%75nction=%6Fk&limit=2", "65", "?function=ok&limit=2" },
+        { "?limit=1000", "6543210", NULL },
+    };
+    const struct api *a = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem) char *path = mem_printf("/v1/jobs%s", cases[i].query);
+        AUTO(mem)
+        char *self = mem_printf("/v1/jobs%s", cases[i].self ? cases[i].self : cases[i].query);
+
+        api_get(a, path, &r);
+        assert_status(&r, 200);
+        assert_items(&r, cases[i].items);
+        assert_string_equal(api_text(&r, "self"), self);
+    }
+}
+
+static void next_leads_through_all_pages(void **state)
+{
+    static const char *const pages[] = { "65", "43", "21", "0" };
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_get(a, "/v1/jobs?limit=2", &r);
+    for (size_t i = 0; i < COUNT_OF(pages); i++) {
+        AUTO(mem) char *next = mem_str(api_text(&r, "next"));
+        AUTO(mem) char *link = mem_printf("<%s>; rel=\"next\"", next);
+
+        assert_status(&r, 200);
+        assert_items(&r, pages[i]);
+        assert_header(&r, "Link", i < 3 ? link : NULL);
+        if (i < 3) {
+            assert_int_equal(strncmp(next, "/v1/jobs?limit=2&cursor=", 24), 0);
+            api_get(a, next, &r);
+            assert_string_equal(api_text(&r, "self"), next);
+        } else {
+            assert_string_equal(next, "");
+        }
+    }
+}
+
+static void new_jobs_do_not_disturb_the_pages(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO_FINI(api_reply) struct api_reply second = { 0 };
+    char id[API_ID_SIZE];
+
+    api_get(a, "/v1/jobs?function=ok&limit=3", &r);
+    assert_items(&r, "652");
+    (void)api_submit(a, "{\"function\":\"ok\",\"delay_seconds\":999,\"queue\":\"new\"}", id);
+    api_get(a, api_text(&r, "next"), &second);
+    assert_items(&second, "0");
+}
+
+/* The cursor of the second page of these filters. */
+static char *cursor_of(const struct api *a, const char *path)
+{
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    const char *at;
+
+    api_get(a, path, &r);
+    at = strstr(api_text(&r, "next"), "cursor=");
+    assert_non_null(at);
+    return mem_str(at + 7);
+}
+
+static void a_cursor_is_good_for_its_filters_only(void **state)
+{
+    const struct api *a = *state;
+    AUTO(mem) char *cursor = cursor_of(a, "/v1/jobs?function=ok&limit=1");
+    const struct {
+        const char *query;
+        long status;
+    } cases[] = {
+        { "function=ok&limit=1", 200 },
+        { "function=ok&limit=900", 200 }, /* another size is no other list */
+        { "function=ok", 200 },
+        { "", 400 },
+        { "function=bad", 400 },
+        { "function=ok&queue=night", 400 },
+        { "function=ok&state=succeeded", 400 },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem)
+        char *path = mem_printf("/v1/jobs?%s%scursor=%s", cases[i].query,
+                                *cases[i].query ? "&" : "", cursor);
+
+        api_get(a, path, &r);
+        if (cases[i].status == 200)
+            assert_status(&r, 200);
+        else
+            assert_problem(&r, 400, "invalid-cursor");
+    }
+}
+
+static void a_cursor_that_was_changed_is_refused(void **state)
+{
+    const struct api *a = *state;
+    AUTO(mem) char *cursor = cursor_of(a, "/v1/jobs?limit=1");
+    static const char *const made_up[] = { "", "x", "AAAA", "%20", "MDE5MzdmNmM", "1" };
+
+    for (size_t i = 0; i < strlen(cursor); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem) char *path = mem_printf("/v1/jobs?limit=1&cursor=%s", cursor);
+
+        path[strlen(path) - 1 - i] ^= 1;
+        api_get(a, path, &r);
+        assert_true(r.status == 400);
+    }
+    for (size_t i = 0; i < COUNT_OF(made_up); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem) char *path = mem_printf("/v1/jobs?cursor=%s", made_up[i]);
+
+        api_get(a, path, &r);
+        assert_problem(&r, 400, "invalid-cursor");
+        assert_string_equal(api_text(&r, "errors.0.parameter"), "cursor");
+    }
+}
+
+static void a_cursor_outlives_the_server(void **state)
+{
+    struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO(mem) char *cursor = cursor_of(a, "/v1/jobs?queue=night&limit=1");
+    AUTO(mem) char *path = mem_printf("/v1/jobs?queue=night&cursor=%s", cursor);
+
+    api_stop(a, SIGTERM);
+    assert_int_equal(a->exit_code, 0);
+    api_start(a);
+    api_get(a, path, &r);
+    assert_status(&r, 200);
+    assert_items(&r, "21");
+}
+
+static void bad_requests_for_lists_are_refused(void **state)
+{
+    static const struct {
+        const char *query;
+        const char *header;
+        long status;
+        const char *code;
+        const char *parameter; /* NULL: not told */
+    } cases[] = {
+        { "?state=done", NULL, 400, "invalid-parameter", "state" },
+        { "?state=", NULL, 400, "invalid-parameter", "state" },
+        { "?state=queued,", NULL, 400, "invalid-parameter", "state" },
+        { "?state=QUEUED", NULL, 400, "invalid-parameter", "state" },
+        { "?limit=0", NULL, 400, "invalid-parameter", "limit" },
+        { "?limit=1001", NULL, 400, "invalid-parameter", "limit" },
+        { "?limit=-1", NULL, 400, "invalid-parameter", "limit" },
+        { "?limit=ten", NULL, 400, "invalid-parameter", "limit" },
+        { "?limit=", NULL, 400, "invalid-parameter", "limit" },
+        { "?limit=1&limit=2", NULL, 400, "invalid-parameter", "limit" },
+        { "?function=", NULL, 400, "invalid-parameter", "function" },
+        { "?function=a%20b", NULL, 400, "invalid-parameter", "function" },
+        { "?function=a&function=b", NULL, 400, "invalid-parameter", "function" },
+        { "?queue=%C3%A9", NULL, 400, "invalid-parameter", "queue" },
+        { "?limt=1", NULL, 400, "invalid-parameter", "limt" },
+        { "?queue=%zz", NULL, 400, "invalid-parameter", NULL },
+        { "?queue=%ff", NULL, 400, "invalid-parameter", NULL },
+        { "", "Accept: text/html", 406, "not-acceptable", NULL },
+        { "", "Host: jobs.example", 403, "forbidden-host", NULL },
+    };
+    const struct api *a = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem) char *path = mem_printf("/v1/jobs%s", cases[i].query);
+        const struct api_request q = { .path = path, .headers = { cases[i].header } };
+
+        api_send(a, &q, &r);
+        assert_problem(&r, cases[i].status, cases[i].code);
+        if (cases[i].parameter)
+            assert_string_equal(api_text(&r, "errors.0.parameter"), cases[i].parameter);
+    }
+}
+
+static void all_bad_parameters_are_told_at_once(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_get(a, "/v1/jobs?state=x&limit=y&queue=a%20b", &r);
+    assert_problem(&r, 400, "invalid-parameter");
+    assert_int_equal(json_array_size(api_at(r.json, "errors")), 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_newest_comes_first),
+        cmocka_unit_test(filters_must_all_match),
+        cmocka_unit_test(next_leads_through_all_pages),
+        cmocka_unit_test(a_cursor_is_good_for_its_filters_only),
+        cmocka_unit_test(a_cursor_that_was_changed_is_refused),
+        cmocka_unit_test(a_cursor_outlives_the_server),
+        cmocka_unit_test(bad_requests_for_lists_are_refused),
+        cmocka_unit_test(all_bad_parameters_are_told_at_once),
+        cmocka_unit_test(new_jobs_do_not_disturb_the_pages),
+    };
+
+    api_configure(config);
+    return api_finish(
+        cmocka_run_group_tests_name("api/list", tests, submit_jobs, api_teardown));
+}
