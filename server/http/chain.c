@@ -33,8 +33,12 @@ static int check_framing(struct arrival *a)
     const struct seen_headers *seen = &a->r->seen;
     int64_t length = 0;
 
+    if (seen->bad_name)
+        return refuse_framing(a, "a header's name has a blank");
     if (seen->conflicting)
         return refuse_framing(a, "a header that may come once came twice");
+    if (!seen->host && !text_equal(a->version, "HTTP/1.0"))
+        return refuse_framing(a, "HTTP/1.1 asks for a Host header");
     if (seen->transfer_encoding) {
         if (seen->content_length)
             return refuse_framing(a, "both Content-Length and Transfer-Encoding were sent");
@@ -70,6 +74,8 @@ static int check_target(struct arrival *a)
 
     if (r->uri_too_long)
         return err_set(&r->rs.err, ERR_URI_TOO_LONG, "shorten the query or the path");
+    if (strchr(r->uri, ' ') || strchr(r->query_raw, ' '))
+        return refuse_framing(a, "the request target has a blank");
     if (r->rq.path[0] == '/' || (text_equal(a->method, "OPTIONS") && text_equal(r->uri, "*")))
         return 0;
     if (r->rq.path != r->uri && r->rq.path[0] == 0) { /* "http://host" */
@@ -95,7 +101,7 @@ static bool host_is_loopback(const struct arrival *a)
         !loopback_authority(authority + 3, strcspn(authority + 3, "/?")))
         return false;
     if (!r->seen.host)
-        return text_equal(a->version, "HTTP/1.0");
+        return true; /* HTTP/1.0: check_framing() */
     return loopback_authority(r->seen.host, strlen(r->seen.host));
 }
 

@@ -2,8 +2,8 @@
  *
  * A handler decodes, makes one engine call (writes) or one store read, and encodes. It returns
  *   0             rs is the answer
- *   HTTP_PENDING  it has arranged for http_resume(rq) to be called, once, from whatever thread, and has
- *                 set rq->next: the function that goes on then. The connection is suspended until then.
+ *   HTTP_PENDING  it has arranged for http_resume(rq) to be called, once, from whatever thread,
+ * and has set rq->next: the function that goes on then. The connection is suspended until then.
  *   < 0           an ERR_*: the dispatcher answers rs->err (and rs->faults) as problem+json
  * All calls for one request are on one HTTP thread at a time; http_resume() may come from any.
  * Strings are borrowed from the request and live as long as it.
@@ -25,26 +25,28 @@ struct http_req;
 struct http_resp;
 typedef int (*http_handler)(struct http_req *rq, struct http_resp *rs);
 
-/* -- the request ---------------------------------------------------------------------------- */
+/* -- the request ----------------------------------------------------------------------------
+ */
 
 struct http_req {
-    const void *service;     /* handlers/service.h, as given to http_server_new() */
-    const char *path;        /* raw, as sent */
-    const char *request_id;  /* X-Request-Id: the client's if well-formed, else made */
-    bool lenient;            /* Prefer: handling=lenient */
-    http_handler next;       /* set before HTTP_PENDING is returned */
-    void *state;             /* the handler's, across HTTP_PENDING; ended by state_free */
+    const void *service;    /* handlers/service.h, as given to http_server_new() */
+    const char *path;       /* raw, as sent */
+    const char *request_id; /* X-Request-Id: the client's if well-formed, else made */
+    bool lenient;           /* Prefer: handling=lenient */
+    http_handler next;      /* set before HTTP_PENDING is returned */
+    void *state;            /* the handler's, across HTTP_PENDING; ended by state_free */
     void (*state_free)(void *state);
 };
 
-/* A decoded path parameter by its name in the route's template ("id"); never NULL for a declared one. */
+/* A decoded path parameter by its name in the route's template ("id"); never NULL for a
+ * declared one. */
 const char *http_param(const struct http_req *rq, const char *name);
 /* The first header of that name, or NULL. */
 const char *http_header(const struct http_req *rq, const char *name);
 /* The decoded value of the n-th query parameter of that name (n from 0), or NULL. */
 const char *http_query(const struct http_req *rq, const char *name, size_t n);
-/* ERR_INVALID_PARAMETER when the query has a parameter that is not in this NULL-terminated list, or a
- * badly encoded one. */
+/* ERR_INVALID_PARAMETER when the query has a parameter that is not in this NULL-terminated
+ * list, or a badly encoded one. */
 int http_query_allow(const struct http_req *rq, const char *const *names, struct errinfo *e);
 /* The name of the n-th query parameter (n from 0), or NULL. */
 const char *http_query_name(const struct http_req *rq, size_t n);
@@ -53,38 +55,40 @@ const char *http_query_raw(const struct http_req *rq);
 
 /* The body. */
 const char *http_body(const struct http_req *rq, size_t *ret_len);
-/* Parse it; *ret_json is the caller's. ERR_MALFORMED_JSON. An empty body is NULL where the route says
- * BODY_JSON_OPTIONAL. */
+/* Parse it; *ret_json is the caller's. ERR_MALFORMED_JSON. An empty body is NULL where the
+ * route says BODY_JSON_OPTIONAL. */
 int http_body_json(const struct http_req *rq, json_t **ret_json, struct errinfo *e);
 
-/* `Prefer: wait=N` (RFC 7240) or ?wait=N in whole seconds. 0: not asked for. ERR_INVALID_PARAMETER for
- * a bad ?wait (a bad preference is ignored, as RFC 7240 asks). *ret_from_header says whence. */
+/* `Prefer: wait=N` (RFC 7240) or ?wait=N in whole seconds. 0: not asked for.
+ * ERR_INVALID_PARAMETER for a bad ?wait (a bad preference is ignored, as RFC 7240 asks).
+ * *ret_from_header says whence. */
 int http_wait_seconds(const struct http_req *rq, int64_t max_seconds, int64_t *ret_seconds,
                       bool *ret_from_header, struct errinfo *e);
 /* Whether If-None-Match lists this entity-tag (weak comparison, RFC 9110 13.1.2) or is "*". */
 bool http_none_match(const struct http_req *rq, const char *etag);
 
-/* Continue a suspended request: rq->next runs on an HTTP thread. Any thread; once per HTTP_PENDING;
- * may come before the handler has returned. */
+/* Continue a suspended request: rq->next runs on an HTTP thread. Any thread; once per
+ * HTTP_PENDING; may come before the handler has returned. */
 void http_resume(struct http_req *rq);
 
-/* -- the answer ----------------------------------------------------------------------------- */
+/* -- the answer -----------------------------------------------------------------------------
+ */
 
 struct http_resp {
-    struct errinfo err;    /* for a negative return */
-    struct faults faults;  /* the same: becomes errors[] */
+    struct errinfo err;   /* for a negative return */
+    struct faults faults; /* the same: becomes errors[] */
     struct http_body_ *body;
     int status;
 };
 
 /* Set or add a header. The dispatcher adds X-Request-Id and the other common ones by itself. */
-__attribute__((format(printf, 3, 4))) void http_set_header(struct http_resp *rs, const char *name,
-                                                           const char *format, ...);
+__attribute__((format(printf, 3, 4))) void
+http_set_header(struct http_resp *rs, const char *name, const char *format, ...);
 /* Replies: each returns 0. json is taken. */
 int http_reply_json(struct http_resp *rs, int status, json_t *take_json);
 /* bytes is taken (heap). */
-int http_reply_bytes(struct http_resp *rs, int status, const char *content_type, char *take_bytes,
-                     size_t len);
+int http_reply_bytes(struct http_resp *rs, int status, const char *content_type,
+                     char *take_bytes, size_t len);
 /* Static bytes: never freed. */
 int http_reply_static(struct http_resp *rs, int status, const char *content_type,
                       const char *bytes, size_t len);
@@ -94,15 +98,16 @@ int http_reply_file(struct http_resp *rs, int status, const char *content_type, 
 /* No body: 204, 304. */
 int http_reply_empty(struct http_resp *rs, int status);
 
-/* -- byte ranges (RFC 9110 section 14), for a representation of total_bytes ------------------ */
+/* -- byte ranges (RFC 9110 section 14), for a representation of total_bytes ------------------
+ */
 
 struct http_range {
     bool partial; /* false: the whole */
     uint64_t offset;
     uint64_t len;
 };
-/* One range is honoured; several, or another unit, mean the whole. ERR_RANGE when it lies outside.
- * if_range_etag: an If-Range that is not this strong tag means the whole. */
+/* One range is honoured; several, or another unit, mean the whole. ERR_RANGE when it lies
+ * outside. if_range_etag: an If-Range that is not this strong tag means the whole. */
 int http_range(const struct http_req *rq, uint64_t total_bytes, const char *if_range_etag,
                struct http_range *ret_range, struct errinfo *e);
 

@@ -29,40 +29,64 @@ static char *after_authority(char *uri)
     return uri[0] != '/' && at ? at + 3 + strcspn(at + 3, "/?") : uri;
 }
 
+/* glibc serves a block of this size slowly, and every request needs one. */
+static struct request *take_spare(struct http_thread *thread)
+{
+    struct request *r = thread->spares;
+
+    if (!r)
+        return mem_new0(sizeof *r);
+    thread->spares = r->next_spare;
+    thread->spare_count--;
+    memset(r, 0, sizeof *r);
+    return r;
+}
+
+static void set_uri(struct request *r, const char *uri, size_t len)
+{
+    size_t room = 2 * (len + 1);
+    char *mark;
+
+    r->uri = r->uri_room;
+    if (room > sizeof r->uri_room)
+        r->uri = r->uri_heap = mem_new0(room);
+    memcpy(r->uri, uri, len + 1);
+    r->query_raw = r->uri + len;
+    mark = memchr(r->uri, '?', len);
+    if (mark) {
+        *mark = 0;
+        r->query_raw = mark + 1;
+    }
+    r->path_work = r->uri + len + 1;
+    r->rq.path = after_authority(r->uri);
+    memcpy(r->path_work, r->rq.path, strlen(r->rq.path) + 1);
+}
+
 struct request *request_new(struct http_thread *thread, struct MHD_Connection *connection,
                             const char *uri)
 {
+    struct request *r = take_spare(thread);
     size_t len = uri ? strlen(uri) : 0;
-    bool too_long = len > URI_MAX_BYTES;
-    struct request *r;
-    char *mark;
 
-    if (too_long || len == 0) {
-        uri = "/";
-        len = 1;
-    }
-    r = mem_new0(sizeof *r + 2 * (len + 1));
     r->thread = thread;
     r->conf = thread->conf;
     r->connection = connection;
     r->started_us = clock_mono_us();
-    r->uri_too_long = too_long;
     r->answer.fd = -1;
     r->rs.body = &r->answer;
-    memcpy(r->uri, uri, len + 1);
-    mark = memchr(r->uri, '?', len);
-    if (mark)
-        *mark = 0;
-    r->query_raw = mark ? mark + 1 : r->uri + len;
-    r->path_work = r->uri + len + 1;
     r->rq.service = thread->conf->service;
-    r->rq.path = after_authority(r->uri);
-    memcpy(r->path_work, r->rq.path, strlen(r->rq.path) + 1);
+    r->uri_too_long = len > URI_MAX_BYTES;
+    if (r->uri_too_long || len == 0)
+        set_uri(r, "/", 1);
+    else
+        set_uri(r, uri, len);
     return r;
 }
 
 struct request *request_free(struct request *r)
 {
+    struct http_thread *thread;
+
     if (!r)
         return NULL;
     if (r->rq.state_free)
@@ -71,8 +95,27 @@ struct request *request_free(struct request *r)
     answer_fini(&r->answer);
     query_fini(&r->query);
     buf_fini(&r->body);
-    free(r);
+    free(r->uri_heap);
+    thread = r->thread;
+    if (thread->spare_count == REQUEST_SPARES_MAX) {
+        free(r);
+        return NULL;
+    }
+    r->next_spare = thread->spares;
+    thread->spares = r;
+    thread->spare_count++;
     return NULL;
+}
+
+void request_free_spares(struct http_thread *thread)
+{
+    while (thread->spares) {
+        struct request *r = thread->spares;
+
+        thread->spares = r->next_spare;
+        free(r);
+    }
+    thread->spare_count = 0;
 }
 
 /* -- headers --------------------------------------------------------------------------------
@@ -98,6 +141,8 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
 
     (void)kind;
     (void)value_len;
+    if (memchr(name, ' ', name_len) || memchr(name, '\t', name_len))
+        seen->bad_name = true;
     if (!value)
         return MHD_YES;
     switch (name_len) {

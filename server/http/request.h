@@ -21,12 +21,21 @@
 #include "server/http/router.h"
 #include "server/http/server.h"
 
+#define REQUEST_URI_ROOM 400
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define REQUEST_SPARES_MAX 0 /* so that a use after the end is seen */
+#else
+#define REQUEST_SPARES_MAX 64
+#endif
+
 /* What one server thread owns, and what it reads of the server. */
 struct http_thread {
     const struct http_conf *conf;
     const struct router *router;
     const atomic_bool *quiescing; /* answers say `Connection: close` */
     struct uuid7_gen ids;
+    struct request *spares; /* ended requests, for the next ones */
+    size_t spare_count;
 };
 
 /* The header lines that the chain looks at, gathered in one pass. Borrowed from MHD. */
@@ -40,6 +49,7 @@ struct seen_headers {
     const char *content_length;
     const char *transfer_encoding;
     bool expects_continue;
+    bool bad_name;    /* a name with a blank: others may see another header there */
     bool conflicting; /* a line that may come once came twice */
     struct prefer prefer;
     struct accept accept;
@@ -77,16 +87,21 @@ struct request {
     uint64_t discarded_bytes; /* of a body that nobody reads */
 
     char id_text[UUID7_TEXT_SIZE];
-    char *query_raw;   /* in uri, behind the "?"; "" */
-    char *path_work;   /* in uri: the copy that the router cuts up */
+    struct request *next_spare;
     bool uri_too_long; /* then uri is "/" */
-    char uri[];        /* as sent, cut at "?"; then path_work */
+    char *uri;         /* as sent, cut at "?" */
+    char *query_raw;   /* in uri, behind the "?"; "" */
+    char *path_work;   /* the copy of the path that the router cuts up */
+    char *uri_heap;    /* where these lie when uri_room is too small, else NULL */
+    char uri_room[REQUEST_URI_ROOM];
 };
 
-/* uri is copied, as MHD writes over its own. */
+/* uri is copied, as MHD writes over its own. NULL reads as "/". */
 struct request *request_new(struct http_thread *thread, struct MHD_Connection *connection,
                             const char *uri);
 struct request *request_free(struct request *r);
+/* Release the spare requests of a thread that has ended. */
+void request_free_spares(struct http_thread *thread);
 
 /* Fill r->seen. */
 void request_scan_headers(struct request *r);

@@ -1,5 +1,6 @@
-/* server/http/server.h - listening sockets, connections and the chain that every request passes:
- * id, limits, Host and media type, route, handler, problem+json. The only user of libmicrohttpd.
+/* server/http/server.h - listening sockets, connections and the chain that every request
+ * passes: id, limits, Host and media type, route, handler, problem+json. The only user of
+ * libmicrohttpd.
  */
 #ifndef JOBD_SERVER_HTTP_SERVER_H
 #define JOBD_SERVER_HTTP_SERVER_H
@@ -34,7 +35,8 @@ struct http_conf {
     size_t max_body_bytes;
     unsigned max_connections;
     unsigned threads;
-    usec_t idle_timeout_us; /* keep-alive: longer than a gateway's, so that it is the one to close */
+    usec_t idle_timeout_us; /* keep-alive: longer than a gateway's, so that it is the one to
+                               close */
     bool loopback_only;     /* refuse a Host that is not loopback */
     /* Whether requests that change something are refused with ERR_DRAINING. Any thread. */
     bool (*draining)(void *ctx);
@@ -47,7 +49,8 @@ int http_server_new(const struct http_conf *conf, struct http_server **ret_serve
                     struct errinfo *e);
 /* No new connections; answers say `Connection: close`. */
 void http_server_quiesce(struct http_server *s);
-/* All suspended requests must have been resumed. Waits for answers on their way, closes. NULL is fine. */
+/* All suspended requests must have been resumed. Waits for answers on their way, closes. NULL
+ * is fine. */
 struct http_server *http_server_free(struct http_server *s);
 DEFINE_AUTO(http_server, struct http_server)
 

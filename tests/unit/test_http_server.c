@@ -734,6 +734,8 @@ static void a_target_that_is_no_path_is_refused(void **state)
     assert_int_equal(ask("GET items/x HTTP/1.1\r\n" HOST "\r\n"), 400);
     expect_problem(400, "malformed-request");
     assert_int_equal(ask("GET * HTTP/1.1\r\n" HOST "\r\n"), 400);
+    assert_int_equal(ask("GET /items/x y HTTP/1.1\r\n" HOST "\r\n"), 400);
+    assert_int_equal(ask("GET /items/x?fields=a b HTTP/1.1\r\n" HOST "\r\n"), 400);
 }
 
 static void the_absolute_form_is_understood(void **state)
@@ -915,6 +917,9 @@ static void doubtful_framing_ends_the_connection(void **state)
         HOST JSON "Content-Length: 2\r\nContent-Length: 3\r\n",
         HOST JSON "Content-Length: 2\r\nContent-Length: 2\r\n",
         HOST HOST JSON "Content-Length: 2\r\n",
+        HOST JSON "Content-Length : 2\r\n",
+        HOST JSON "Transfer-Encoding\t: chunked\r\n",
+        JSON "Content-Length: 2\r\n",
     };
 
     (void)state;
@@ -952,6 +957,7 @@ static void only_http_1_0_may_leave_the_host_out(void **state)
 
     (void)state;
     assert_int_equal(ask("GET /text HTTP/1.1\r\n\r\n"), 400);
+    expect_problem(400, "malformed-request");
     wire_send(&w, "GET /text HTTP/1.0\r\n\r\n");
     read_head(&w);
     assert_int_equal(reply.status, 200);
