@@ -63,24 +63,33 @@ char *db_path(const char *data_dir)
     return mem_printf("%s%s/jobd.db", prefix, data_dir);
 }
 
-static bool is_full(int rc, int sys_errno)
+static bool is_out_of_room(int sys_errno)
+{
+    return sys_errno == ENOSPC || sys_errno == EDQUOT || sys_errno == EFBIG;
+}
+
+/* SQLite knows ENOSPC as SQLITE_FULL, but not quotas and limits. What it keeps for
+ * sqlite3_system_errno() is not set by a COMMIT that fails: then errno still is. */
+static bool is_full(const struct db *db, int rc, int sys_errno)
 {
     int primary = rc & 0xff;
 
     if (primary == SQLITE_FULL)
         return true;
     if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN)
-        return false; /* sys_errno is that of some earlier call */
-    return sys_errno == ENOSPC || sys_errno == EDQUOT || sys_errno == EFBIG;
+        return false;
+    return is_out_of_room(sys_errno) || is_out_of_room(sqlite3_system_errno(db->handle));
 }
 
 int db_fail(struct db *db, int rc, const char *what, struct errinfo *e)
 {
-    int sys_errno = sqlite3_system_errno(db->handle);
+    int code = is_full(db, rc, errno) ? ERR_STORAGE_FULL : ERR_DATABASE;
+    /* A call that succeeded after the one that failed has replaced its text. */
+    const char *text = sqlite3_extended_errcode(db->handle) == rc ? sqlite3_errmsg(db->handle)
+                                                                  : sqlite3_errstr(rc);
 
     db->broken = true;
-    return err_set(e, is_full(rc, sys_errno) ? ERR_STORAGE_FULL : ERR_DATABASE,
-                   "%s: %s (sqlite %d)", what, sqlite3_errmsg(db->handle), rc);
+    return err_set(e, code, "%s: %s (sqlite %d)", what, text, rc);
 }
 
 static int connect_to(const char *path, int flags, struct db **ret_db, struct errinfo *e)
@@ -90,6 +99,7 @@ static int connect_to(const char *path, int flags, struct db **ret_db, struct er
 
     (void)pthread_once(&configured, configure_library);
     db = mem_new0(sizeof *db);
+    errno = 0; /* for db_fail() */
     rc = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
                          NULL);
     if (!db->handle)
@@ -113,8 +123,8 @@ static int create_file(const char *path, struct errinfo *e)
     fd = sys.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0 || errno == EEXIST)
         return 0;
-    return err_set(e, errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE_FULL : ERR_DATABASE,
-                   "create %s: %s", path, strerror(errno));
+    return err_set(e, is_out_of_room(errno) ? ERR_STORAGE_FULL : ERR_DATABASE, "create %s: %s",
+                   path, strerror(errno));
 }
 
 int db_open_writer(const char *path, struct db **ret_db, struct errinfo *e)
@@ -173,8 +183,10 @@ struct db *db_free(struct db *db)
 
 int db_exec(struct db *db, const char *sql, struct errinfo *e)
 {
-    int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    int rc;
 
+    errno = 0; /* for db_fail() */
+    rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         return db_fail(db, rc, "run SQL", e);
     return 0;
@@ -186,6 +198,7 @@ int db_query_i64(struct db *db, const char *sql, int64_t *ret_number, struct err
     int r = 0;
     int rc;
 
+    errno = 0; /* for db_fail() */
     rc = sqlite3_prepare_v2(db->handle, sql, -1, &handle, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(handle);

@@ -45,7 +45,8 @@ int db_exec(struct db *db, const char *sql, struct errinfo *e);
 /* The first column of the first row; sql is not cached. */
 int db_query_i64(struct db *db, const char *sql, int64_t *ret_number, struct errinfo *e);
 
-/* Record what SQLite said: ERR_STORAGE_FULL when there is no room left, else ERR_DATABASE. */
+/* Record what SQLite said: ERR_STORAGE_FULL when there is no room left, else ERR_DATABASE. The
+ * caller has set errno to 0 before the call that failed. */
 int db_fail(struct db *db, int rc, const char *what, struct errinfo *e);
 
 /* Several reads that see the same commit: from snapshot_begin() to the end of the scope of

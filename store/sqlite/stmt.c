@@ -1,6 +1,7 @@
 #include "store/sqlite/stmt.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -35,6 +36,7 @@ static int prepare(struct db *db, const char *sql, struct stmt **ret_stmt, struc
     int count;
     int rc;
 
+    errno = 0; /* for db_fail() */
     rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, NULL);
     if (rc != SQLITE_OK)
         return db_fail(db, rc, sql, e);
@@ -131,6 +133,7 @@ int stmt_step(struct stmt *s, struct errinfo *e)
         if (r < 0)
             return r;
     }
+    errno = 0; /* for db_fail() */
     rc = sqlite3_step(s->handle);
     if (rc == SQLITE_ROW)
         return 1;

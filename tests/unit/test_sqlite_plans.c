@@ -1,0 +1,221 @@
+/* Every statement that the backend runs is asked for its plan, after a walk through all
+ * operations has made it prepare them. */
+#include "tests/support/test.h"
+
+#include "store/sqlite/sq.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "tests/support/store_fixture.h"
+
+/* clang-format off */
+#define TEST(f) cmocka_unit_test_setup_teardown(f, store_fixture_setup, store_fixture_teardown)
+/* clang-format on */
+
+/* A job of each state; one with a large payload, one with output and a large result. */
+static struct uuid7 make_jobs(struct store_fixture *f)
+{
+    struct job large = store_fixture_job(f);
+    struct outcome o = store_fixture_outcome(large.id, 1);
+    AUTO(mem) char *text = mem_new0(5001);
+    struct uuid7 id = large.id;
+
+    memset(text, '1', 5000);
+    store_fixture_set(&large.payload, text);
+    large.payload_len = 5000;
+    (void)store_fixture_make(f, &large, JOB_RUNNING);
+    o.captures[STREAM_STDERR] = (struct capture){ .kept_bytes = 9, .data = text };
+    o.result_kind = RESULT_JSON;
+    o.result = text;
+    o.result_len = 5000;
+    store_fixture_begin(f);
+    assert_int_equal(store_job_progress(f->st, id, 1, 1, NULL, f->now_us, &f->e), 0);
+    assert_int_equal(store_job_finish(f->st, &o, JOB_SUCCEEDED, f->now_us, &f->e), 0);
+    store_fixture_commit(f);
+    for (int s = JOB_STATE_MAX_ - 1; s >= 0; s--) { /* those that stay queued come last */
+        struct job job = store_fixture_job(f);
+
+        (void)store_fixture_make(f, &job, (enum job_state)s);
+    }
+    return id;
+}
+
+static void use_writer(struct store_fixture *f, struct uuid7 id)
+{
+    struct store_owned *owned = NULL;
+    struct uuid7 due[2];
+    struct job job = { 0 };
+    int64_t number;
+
+    store_fixture_begin(f);
+    assert_int_equal(store_job_get(f->st, id, &job, &f->e), 0);
+    job_fini(&job);
+    assert_int_equal(store_jobs_due(f->st, INT64_MAX, due, 2, &f->e), 1);
+    assert_int_equal(store_job_cancel_waiting(f->st, due[0], NULL, f->now_us, &f->e), 0);
+    assert_int_equal(store_job_claim(f->st, "", 1, 2, f->now_us, &job, &f->e), 0);
+    assert_int_equal(store_job_release(f->st, job.id, 1, NULL, f->now_us, &f->e), 0);
+    job_fini(&job);
+    assert_int_equal(store_next_due(f->st, &number, &f->e), 0);
+    assert_int_equal(store_count_waiting(f->st, &number, &f->e), 0);
+    assert_int_equal(store_last_key(f->st, &number, &f->e), 0);
+    assert_true(store_jobs_owned(f->st, &owned, &f->e) > 0);
+    free(owned);
+    assert_int_equal(store_jobs_repool(f->st, NULL, "x", &f->e), 1);
+    store_rollback(f->st);
+    store_fixture_begin(f);
+    store_fixture_commit(f);
+}
+
+static void use_reader(struct store_fixture *f, struct store_reader *rd, struct uuid7 id)
+{
+    struct store_filter filter = { .limit = 10 };
+    struct store_page page = { 0 };
+    struct capture c = { 0 };
+    enum result_kind kind;
+    enum job_state state;
+    struct job job = { 0 };
+    int64_t version;
+    char *bytes = NULL;
+    size_t len;
+
+    assert_int_equal(store_read_job(rd, id, SIZE_MAX, &job, &f->e), 0);
+    job_fini(&job);
+    assert_int_equal(store_read_version(rd, id, &version, &state, &f->e), 0);
+    assert_int_equal(store_read_result(rd, id, &kind, &bytes, &len, &f->e), 0);
+    free(bytes);
+    assert_int_equal(store_read_capture(rd, id, 1, STREAM_STDERR, &c, &f->e), 0);
+    free(c.data);
+    assert_int_equal(store_read_ping(rd, &f->e), 0);
+    for (unsigned states = 0; states < 1u << JOB_STATE_MAX_; states++) {
+        filter.states = states;
+        assert_int_equal(store_read_jobs(rd, &filter, &page, &f->e), 0);
+        store_page_fini(&page);
+    }
+}
+
+/* The lines of EXPLAIN QUERY PLAN. */
+static void plan_of(struct db *db, const char *sql, struct buf *plan)
+{
+    AUTO(mem) char *explain = mem_printf("EXPLAIN QUERY PLAN %s", sql);
+    sqlite3_stmt *s = NULL;
+
+    assert_int_equal(sqlite3_prepare_v2(db->handle, explain, -1, &s, NULL), SQLITE_OK);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        buf_add_str(plan, (const char *)sqlite3_column_text(s, 3));
+        buf_add_char(plan, '\n');
+    }
+    buf_add_str(plan, "");
+    assert_int_equal(sqlite3_finalize(s), SQLITE_OK);
+}
+
+static bool has(const char *text, const char *part)
+{
+    return strstr(text, part) != NULL;
+}
+
+static bool is_bounded_sort(const char *sql)
+{
+    return has(sql, "INDEXED BY job_ready") &&
+           has(sql, "id < ?1"); /* job_list.c: few are queued */
+}
+
+static void check_plan(struct db *db, const char *sql)
+{
+    AUTO_FINI(buf) struct buf plan = { 0 };
+
+    plan_of(db, sql, &plan);
+    if (!plan.data)
+        return; /* BEGIN and its like, INSERT */
+    for (const char *line = plan.data; *line; line = strchr(line, '\n') + 1) {
+        bool is_scan = strncmp(line, "SCAN ", 5) == 0;
+        bool is_partial = strncmp(line, "SCAN job USING", 14) == 0;
+
+        if ((is_scan && !is_partial && !has(line, "(subquery")) || has(line, "AUTOMATIC"))
+            fail_msg("a full scan: %s\n%s", sql, plan.data);
+    }
+    if (has(plan.data, "TEMP B-TREE") && !is_bounded_sort(sql))
+        fail_msg("a sort: %s\n%s", sql, plan.data);
+}
+
+static int check_statements(struct db *db)
+{
+    int count = 0;
+
+    for (sqlite3_stmt *s = NULL; (s = sqlite3_next_stmt(db->handle, s)) != NULL; count++) {
+        const char *sql = sqlite3_sql(s);
+
+        if (strncmp(sql, "BEGIN", 5) == 0 || strcmp(sql, "COMMIT") == 0)
+            continue;
+        if (strcmp(sql, "ROLLBACK") != 0)
+            check_plan(db, sql);
+    }
+    return count;
+}
+
+static void no_statement_scans_a_table_or_sorts(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_reader *rd = NULL;
+    struct uuid7 id = make_jobs(f);
+
+    use_writer(f, id);
+    assert_int_equal(store_reader_get(f->st, &rd, &f->e), 0);
+    use_reader(f, rd, id);
+    assert_in_range(check_statements(sq_of(f->st)->db), 28, 40);
+    assert_in_range(check_statements(sq_reader_db(rd)), 14, 24);
+    store_reader_put(f->st, rd);
+}
+
+/* The one statement that every job waits for. */
+static void the_next_job_is_the_head_of_its_index(void **state)
+{
+    struct store_fixture *f = *state;
+    struct db *db = sq_of(f->st)->db;
+    bool seen = false;
+
+    (void)make_jobs(f);
+    for (sqlite3_stmt *s = NULL; (s = sqlite3_next_stmt(db->handle, s)) != NULL;) {
+        AUTO_FINI(buf) struct buf plan = { 0 };
+
+        if (!has(sqlite3_sql(s), "ORDER BY priority DESC"))
+            continue;
+        plan_of(db, sqlite3_sql(s), &plan);
+        assert_string_equal(plan.data, "SEARCH job USING INDEX job_ready (pool=?)\n");
+        seen = true;
+    }
+    assert_true(seen);
+}
+
+static int64_t ask(struct db *db, const char *sql)
+{
+    int64_t number = -1;
+
+    assert_int_equal(db_query_i64(db, sql, &number, NULL), 0);
+    return number;
+}
+
+/* They are not enforced at run time: store/sqlite/db.c says why. */
+static void all_references_hold_after_all_operations(void **state)
+{
+    struct store_fixture *f = *state;
+    struct db *db = sq_of(f->st)->db;
+
+    use_writer(f, make_jobs(f));
+    assert_int_equal(ask(db, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
+    assert_int_equal(ask(db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+    assert_true(ask(db, "SELECT count(*) FROM pragma_foreign_key_list('attempt')") > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(no_statement_scans_a_table_or_sorts),
+        TEST(the_next_job_is_the_head_of_its_index),
+        TEST(all_references_hold_after_all_operations),
+    };
+
+    return cmocka_run_group_tests_name("store/sqlite plans", tests, NULL, NULL);
+}
