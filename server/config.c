@@ -39,7 +39,7 @@ static const struct option function_keys[] = {
     { .key = "command", AT(command), .kind = OPTION_LIST },
     { .key = "program", AT(program), .kind = OPTION_LIST },
     { .key = "timeout", AT(timeout_us), .kind = OPTION_DURATION, .min = USEC_PER_MS,
-      .max = JOB_TIMEOUT_MAX_SECONDS * USEC_PER_SEC },
+      .max = (usec_t)JOB_TIMEOUT_MAX_SECONDS * USEC_PER_SEC },
     { .key = "grace_period", AT(grace_us), .kind = OPTION_DURATION, .min = 0,
       .max = JOB_GRACE_MAX_SECONDS * USEC_PER_SEC },
     { .key = "result", AT(result), .kind = OPTION_CHOICE, .choices = "fd3|stdout" },
@@ -206,7 +206,8 @@ static void check_keys(struct loader *l)
 
 /* ---- what libcyaml finds ----------------------------------------------------------------- */
 
-static void on_cyaml_log(cyaml_log_t level, void *ctx, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void on_cyaml_log(cyaml_log_t level, void *ctx,
+                                                               const char *format, va_list args)
 {
     struct loader *l = ctx;
     char text[256];

@@ -182,7 +182,7 @@ static int bind_to(int fd, const struct address *a)
 static int open_one(const char *text, int *ret_fd, struct errinfo *e)
 {
     AUTO_FINI(fd) int fd = -1;
-    struct address a;
+    struct address a = { 0 };
     int r;
 
     r = address_parse(text, &a, e);
@@ -240,7 +240,7 @@ int listeners_check(char *const *addresses, size_t count, bool insecure, struct 
         return err_set(e, ERR_CONFIG, "listen: want 1 to %d addresses, not %zu", LISTEN_MAX,
                        count);
     for (size_t i = 0; i < count; i++) {
-        struct address a;
+        struct address a = { 0 };
         int r = address_parse(addresses[i], &a, e);
 
         if (r < 0)
@@ -256,26 +256,37 @@ int listeners_check(char *const *addresses, size_t count, bool insecure, struct 
     return 0;
 }
 
+static int open_all(char *const *addresses, size_t count, struct listeners *ls,
+                    struct errinfo *e)
+{
+    for (size_t i = 0; i < count; i++) {
+        int r = open_one(addresses[i], &ls->fds[i], e);
+
+        if (r < 0)
+            return r;
+        ls->count++;
+        r = name_of(ls->fds[i], addresses[i], &ls->names[i], e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 int listeners_open(char *const *addresses, size_t count, bool insecure,
                    struct listeners *ret_listeners, struct errinfo *e)
 {
-    AUTO_FINI(listeners) struct listeners ls = { 0 };
+    struct listeners ls = { 0 };
     int r;
 
     r = listeners_check(addresses, count, insecure, e);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < count; i++) {
-        r = open_one(addresses[i], &ls.fds[i], e);
-        if (r < 0)
-            return r;
-        ls.count++;
-        r = name_of(ls.fds[i], addresses[i], &ls.names[i], e);
-        if (r < 0)
-            return r;
+    r = open_all(addresses, count, &ls, e);
+    if (r < 0) {
+        listeners_fini(&ls);
+        return r;
     }
     *ret_listeners = ls;
-    ls = (struct listeners){ 0 };
     return 0;
 }
 

@@ -70,8 +70,6 @@ static void step_up(struct walk *w, size_t len)
         w->path.data[len] = '\0';
 }
 
-static int walk_node(struct walk *w);
-
 static int scalar_text(struct walk *w, const char **ret_text)
 {
     const char *text = (const char *)w->event.data.scalar.value;
@@ -81,6 +79,9 @@ static int scalar_text(struct walk *w, const char **ret_text)
     *ret_text = text;
     return 0;
 }
+
+/* NOLINTBEGIN(misc-no-recursion): at most DEPTH_MAX deep */
+static int walk_node(struct walk *w);
 
 /* The key is the event in hand. */
 static int walk_member(struct walk *w)
@@ -166,6 +167,8 @@ static int walk_node(struct walk *w)
         return err_set(w->e, ERR_CONFIG, "this is not expected here");
     }
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 static int walk_document(struct walk *w)
 {
