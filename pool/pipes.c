@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -29,27 +30,17 @@ static void write_some(struct pipes *p)
     struct pipe_end *end = &p->ends[PIPE_STDIN];
     struct errinfo e;
 
-    while (end->fd >= 0 && p->input.len > 0) {
+    while (p->input.len > 0 && !p->input_refused) {
         ssize_t n = sys.write(end->fd, p->input.data, p->input.len);
 
-        if (n >= 0) {
+        if (n >= 0)
             buf_consume(&p->input, (size_t)n);
-            continue;
-        }
-        if (errno == EINTR)
-            continue;
-        if (errno == EAGAIN) {
-            if (end->watch.fd < 0 &&
-                loop_watch(p->loop, &end->watch, end->fd, EPOLLOUT, &e) < 0)
-                break; /* no memory for the watch: it gets no more input */
-            return;
-        }
-        break; /* EPIPE: the program does not want it */
-    }
-    if (p->input.len > 0) { /* it cannot be delivered */
-        buf_clear(&p->input);
-        end_close(end);
-        return;
+        else if (errno == EAGAIN &&
+                 (end->watch.fd >= 0 ||
+                  loop_watch(p->loop, &end->watch, end->fd, EPOLLOUT, &e) == 0))
+            return; /* when there is room */
+        else if (errno != EINTR)
+            p->input_refused = true; /* EPIPE: nobody can read it any more */
     }
     loop_unwatch(p->loop, &end->watch);
     if (p->input_ends)
@@ -70,8 +61,17 @@ void pipes_write(struct pipes *p, const void *block, size_t len)
 void pipes_end_input(struct pipes *p)
 {
     p->input_ends = true;
-    if (p->input.len == 0)
+    if (p->input.len == 0 || p->input_refused)
         end_close(&p->ends[PIPE_STDIN]);
+}
+
+size_t pipes_unread(const struct pipes *p)
+{
+    int in_pipe = 0;
+
+    if (p->ends[PIPE_STDIN].fd < 0 || ioctl(p->ends[PIPE_STDIN].fd, FIONREAD, &in_pipe) < 0)
+        return 0;
+    return (size_t)in_pipe + p->input.len;
 }
 
 /* ---- what the program says ----------------------------------------------------------------

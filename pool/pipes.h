@@ -42,8 +42,9 @@ struct pipes {
     struct loop *loop; /* NULL: never opened */
     struct pipes_conf conf;
     struct pipe_end ends[PIPE_MAX_];
-    struct buf input; /* waits for room in the pipe */
-    bool input_ends;  /* close stdin when input is written */
+    struct buf input;   /* waits for room in the pipe */
+    bool input_ends;    /* close stdin when input is written */
+    bool input_refused; /* the program has closed its stdin */
     struct lines lines;
 };
 
@@ -57,6 +58,8 @@ void pipes_close_child(int child_fds[SPAWN_FD_COUNT]);
 void pipes_write(struct pipes *p, const void *block, size_t len);
 /* Close stdin once everything is written. */
 void pipes_end_input(struct pipes *p);
+/* How many of the bytes written the program has not read, as long as stdin is open; else 0. */
+size_t pipes_unread(const struct pipes *p);
 /* Read all that is there now. Calls on_output and on_line, not on_read. */
 void pipes_drain(struct pipes *p);
 /* Whether stdout, stderr and the channel have all been read to their end. */

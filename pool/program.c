@@ -13,10 +13,12 @@
 #include "pool/spawn.h"
 #include "pool/tree.h"
 
-#define RESTART_MIN_US  (100 * USEC_PER_MS)
-#define RESTART_MAX_US  (30 * USEC_PER_SEC)
-#define PROVEN_US       (10 * USEC_PER_SEC) /* one that lived as long has not failed to start */
-#define KILL_AGAIN_US   USEC_PER_SEC
+#define RESTART_MIN_US (100 * USEC_PER_MS)
+#define RESTART_MAX_US (30 * USEC_PER_SEC)
+#define PROVEN_US      (10 * USEC_PER_SEC) /* one that lived as long has not failed to start */
+#define KILL_AGAIN_US  USEC_PER_SEC
+#define END_WAIT_US    (100 * USEC_PER_MS) /* from the end of the channel to that of the process \
+                                            */
 #define LAST_WORDS_SIZE 1000
 
 /* An attempt that the program has, or that waits for the program. */
@@ -24,6 +26,7 @@ struct slot {
     struct program *program;
     bool used;
     bool sent;     /* the program has it */
+    bool resent;   /* for the second time: the first process died without having read it */
     bool answered; /* cause and message are the answer's */
     enum cause cause;
     char *message;
@@ -41,7 +44,8 @@ struct program {
     struct pipes pipes;
     usec_t started_us;
     unsigned served; /* answers of this process */
-    bool retiring;   /* its stdin is closed: it is to end */
+    bool recycled;   /* it has done its part: its end is as it should be */
+    bool retiring;   /* it is to end: it gets no more jobs */
     bool killed;
     struct timer kill; /* when it does not */
     bool ended;
@@ -112,6 +116,13 @@ static void slot_finish(struct slot *s, enum cause cause, char *take_message,
     o.leftovers_killed = leftovers;
     s->used = false;
     host->on_done(host->ctx, &o);
+}
+
+static void arm_wait(struct slot *s)
+{
+    if (s->attempt.order.timeout_us > 0)
+        loop_set_timer(s->program->host->loop, &s->wait,
+                       clock_mono_us() + s->attempt.order.timeout_us);
 }
 
 static void on_wait_over(void *ctx)
@@ -212,6 +223,14 @@ static void retire(struct program *p)
     loop_set_timer(p->host->loop, &p->kill, clock_mono_us() + p->fn->grace_us);
 }
 
+/* Its channel is closed, so most likely it is ending. If it is not, it is of no use any more.
+ */
+static void expect_end(struct program *p)
+{
+    p->retiring = true;
+    loop_set_timer(p->host->loop, &p->kill, clock_mono_us() + END_WAIT_US);
+}
+
 /* A line without end: the attempt is over, and so is the process, whose channel is lost. */
 static void stop_overlong(struct program *p)
 {
@@ -230,8 +249,10 @@ static void after_answer(struct program *p)
 {
     p->served++;
     p->failures = 0;
-    if (p->fn->max_jobs > 0 && p->served >= p->fn->max_jobs && !p->retiring)
+    if (p->fn->max_jobs > 0 && p->served >= p->fn->max_jobs && !p->retiring) {
+        p->recycled = true;
         retire(p);
+    }
 }
 
 static void on_read(void *ctx)
@@ -250,9 +271,8 @@ static void on_read(void *ctx)
         after_answer(p);
         slot_finish(s, s->cause, s->message, NULL, 0);
     }
-    /* One that closed its channel cannot answer any more. */
     if (p->pipes.ends[PIPE_CHANNEL].fd < 0 && !p->retiring)
-        retire(p);
+        expect_end(p);
 }
 
 static enum cause cause_of_death(const struct slot *s)
@@ -326,11 +346,26 @@ static void log_death(const struct program *p, bool intended, usec_t delay_us)
                  LSTR("stderr", p->last_words.data));
 }
 
+/* The process ended before it had read a byte of the job: as if it had ended just before the
+ * job came. But only once, so that one which never gets to reading does not keep the job for
+ * ever. */
+static bool send_again(struct program *p, struct slot *s, size_t unread)
+{
+    if (s->resent || s->attempt.stop_cause != CAUSE_NONE || unread < s->attempt.order.input_len)
+        return false;
+    s->sent = false;
+    s->resent = true;
+    loop_clear_timer(p->host->loop, &s->attempt.deadline);
+    arm_wait(s);
+    return true;
+}
+
 /* The process has ended. Its channel is read to the end before anybody is told: an answer that
  * it had written counts. */
 static void bury(struct program *p, bool none_left)
 {
-    bool intended = p->retiring || p->killed;
+    bool intended = p->recycled;
+    size_t unread = pipes_unread(&p->pipes);
     struct slot *s;
     usec_t delay_us;
     int killed = none_left ? 0 : tree_sweep(NULL, NULL);
@@ -341,7 +376,7 @@ static void bury(struct program *p, bool none_left)
     for (s = slot_next(p, NULL); s; s = slot_next(p, s)) {
         enum cause cause;
 
-        if (!s->sent)
+        if (!s->sent || send_again(p, s, unread))
             continue;
         intended = intended || s->attempt.stop_cause != CAUSE_NONE;
         if (s->answered)
@@ -433,7 +468,7 @@ static void start(struct program *p)
 
     loop_clear_timer(p->host->loop, &p->restart);
     p->served = 0;
-    p->retiring = p->killed = p->ended = false;
+    p->recycled = p->retiring = p->killed = p->ended = false;
     p->invalid_lines = 0;
     free(p->invalid_reason);
     p->invalid_reason = NULL;
