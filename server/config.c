@@ -3,72 +3,21 @@
 #include <cyaml/cyaml.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "domain/job.h"
 #include "domain/suggest.h"
 #include "pool/supervisor.h"
+#include "server/config_loader.h"
 #include "server/listen.h"
-#include "server/value.h"
-#include "server/yaml_lines.h"
-
-/* ---- functions: their keys --------------------------------------------------------------- */
-
-/* A function as it is written. */
-struct function_values {
-    char *name;
-    char *description;
-    struct text_list command;
-    struct text_list program;
-    usec_t timeout_us;
-    usec_t grace_us;
-    int64_t result; /* 0 fd3, 1 stdout; -1 not said */
-    int64_t workers;
-    int64_t max_jobs; /* -1 not said */
-};
-
-/* clang-format off */
-#define AT(member) .offset = offsetof(struct function_values, member)
-static const struct option function_keys[] = {
-    { .key = "name", AT(name), .kind = OPTION_TEXT },
-    { .key = "description", AT(description), .kind = OPTION_TEXT },
-    { .key = "command", AT(command), .kind = OPTION_LIST },
-    { .key = "program", AT(program), .kind = OPTION_LIST },
-    { .key = "timeout", AT(timeout_us), .kind = OPTION_DURATION, .min = USEC_PER_MS,
-      .max = (usec_t)JOB_TIMEOUT_MAX_SECONDS * USEC_PER_SEC },
-    { .key = "grace_period", AT(grace_us), .kind = OPTION_DURATION, .min = 0,
-      .max = JOB_GRACE_MAX_SECONDS * USEC_PER_SEC },
-    { .key = "result", AT(result), .kind = OPTION_CHOICE, .choices = "fd3|stdout" },
-    { .key = "workers", AT(workers), .kind = OPTION_NUMBER, .min = 1, .max = FUNCTION_WORKERS_MAX },
-    { .key = "max_jobs", AT(max_jobs), .kind = OPTION_NUMBER, .min = 0, .max = 1000000000 },
-};
-/* clang-format on */
-#define FUNCTION_KEYS COUNT_OF(function_keys)
-
-static void function_values_fini(struct function_values *v)
-{
-    free(v->name);
-    free(v->description);
-    text_list_fini(&v->command);
-    text_list_fini(&v->program);
-}
-DEFINE_AUTO_FINI(function_values, struct function_values)
 
 /* ---- the schema, and what libcyaml makes of a file by it ------------------------------------
  */
 
-/* The text of one key, or its items. */
-struct raw {
-    char *text; /* NULL: not there */
-    char **items;
-    unsigned count;
-};
 struct raw_function {
-    struct raw keys[FUNCTION_KEYS];
+    struct raw keys[CONFIG_FUNCTION_KEYS];
 };
 struct raw_file {
     struct raw keys[OPTIONS_MAX];
@@ -105,7 +54,7 @@ static cyaml_schema_field_t key_schema(const struct option *o, size_t index)
 
 /* Lives as long as the document that was loaded by it. */
 struct schema {
-    cyaml_schema_field_t function_fields[FUNCTION_KEYS + 1];
+    cyaml_schema_field_t function_fields[CONFIG_FUNCTION_KEYS + 1];
     cyaml_schema_value_t function;
     cyaml_schema_field_t fields[OPTIONS_MAX + 2];
     cyaml_schema_value_t file;
@@ -122,8 +71,8 @@ static void schema_init(struct schema *s)
                                           s->function_fields) },
         .file = { CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_file, s->fields) },
     };
-    for (size_t i = 0; i < FUNCTION_KEYS; i++)
-        s->function_fields[i] = key_schema(&function_keys[i], i);
+    for (size_t i = 0; i < CONFIG_FUNCTION_KEYS; i++)
+        s->function_fields[i] = key_schema(&config_function_keys[i], i);
     for (size_t i = 0; i < options_count; i++)
         s->fields[i] = key_schema(&options[i], i);
     s->fields[options_count] = functions;
@@ -131,17 +80,7 @@ static void schema_init(struct schema *s)
 
 /* ---- faults ------------------------------------------------------------------------------ */
 
-struct loader {
-    const char *name; /* of the file */
-    struct settings *settings;
-    struct yaml_lines lines;
-    struct buf *faults;
-    bool faulty;
-    struct buf cyaml_log; /* what libcyaml says of the document: its first error */
-};
-
-__attribute__((format(printf, 4, 5))) static void
-add_fault(struct loader *l, size_t line, const char *path, const char *format, ...)
+void config_fault(struct loader *l, size_t line, const char *place, const char *format, ...)
 {
     va_list args;
     char text[ERR_TEXT_SIZE];
@@ -149,13 +88,13 @@ add_fault(struct loader *l, size_t line, const char *path, const char *format, .
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    buf_printf(l->faults, "%s:%zu: %s%s%s\n", l->name, line, path, *path ? ": " : "", text);
+    buf_printf(l->faults, "%s:%zu: %s%s%s\n", l->name, line, place, *place ? ": " : "", text);
     l->faulty = true;
 }
 
 /* A fault at a path of the document. */
 #define fault_at(l, path, ...)                                                                 \
-    add_fault(l, yaml_lines_find(&(l)->lines, path), path, __VA_ARGS__)
+    config_fault(l, yaml_lines_find(&(l)->lines, path), path, __VA_ARGS__)
 
 /* ---- unknown keys ------------------------------------------------------------------------ */
 
@@ -185,9 +124,9 @@ static void check_key(struct loader *l, const struct yaml_entry *entry,
         return;
     if (extra)
         suggest_consider(&s, extra);
-    add_fault(l, entry->line, entry->path, "there is no such key%s%s%s",
-              s.nearest ? "; did you mean " : "; see jobd(1)", s.nearest ? s.nearest : "",
-              s.nearest ? "?" : "");
+    config_fault(l, entry->line, entry->path, "there is no such key%s%s%s",
+                 s.nearest ? "; did you mean " : "; see jobd(1)", s.nearest ? s.nearest : "",
+                 s.nearest ? "?" : "");
 }
 
 static void check_keys(struct loader *l)
@@ -200,7 +139,7 @@ static void check_keys(struct loader *l)
         if (entry->key_at == 0)
             check_key(l, entry, options, options_count, "functions");
         else if (is_in_function(entry->path, entry->key_at))
-            check_key(l, entry, function_keys, FUNCTION_KEYS, NULL);
+            check_key(l, entry, config_function_keys, CONFIG_FUNCTION_KEYS, NULL);
     }
 }
 
@@ -229,8 +168,9 @@ static const struct option *find_key(const struct option *table, size_t count, c
 /* What a value of this key must be. */
 static char *wants_of(const char *key, bool in_function)
 {
-    const struct option *o = in_function ? find_key(function_keys, FUNCTION_KEYS, key)
-                                         : find_key(options, options_count, key);
+    const struct option *o = in_function
+                                 ? find_key(config_function_keys, CONFIG_FUNCTION_KEYS, key)
+                                 : find_key(options, options_count, key);
 
     if (o)
         return option_wants(o);
@@ -265,10 +205,10 @@ static void fault_from_cyaml(struct loader *l, cyaml_err_t err)
 
     (void)text_to_i64(digits, 1, INT32_MAX, &line); /* without one it is the first */
     if (err == CYAML_ERR_INVALID_VALUE)
-        add_fault(l, (size_t)line, key, "must be %s", wants);
+        config_fault(l, (size_t)line, key, "must be %s", wants);
     else
-        add_fault(l, (size_t)line, key, "%s: %.*s", cyaml_strerror(err),
-                  (int)strcspn(log, "\n"), log);
+        config_fault(l, (size_t)line, key, "%s: %.*s", cyaml_strerror(err),
+                     (int)strcspn(log, "\n"), log);
 }
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -283,7 +223,7 @@ static void set_value(struct loader *l, const struct option *o, void *base, cons
 }
 
 /* Read all keys of one mapping. prefix: "" or "functions[2]." */
-static void set_values(struct loader *l, const struct option *table, size_t count,
+void config_set_values(struct loader *l, const struct option *table, size_t count,
                        const struct raw *raw, const char *prefix, void *base)
 {
     for (size_t i = 0; i < count; i++) {
@@ -312,207 +252,14 @@ static void check_listen(struct loader *l)
     }
 }
 
-/* ---- one function ------------------------------------------------------------------------ */
-
-/* A function in hand, and where it stands. */
-struct function_case {
-    struct loader *loader;
-    const struct raw *raw;
-    size_t index;
-    const struct function_values *values;
-};
-
-static bool is_said(const struct function_case *c, const char *key)
-{
-    for (size_t i = 0; i < FUNCTION_KEYS; i++)
-        if (text_equal(function_keys[i].key, key))
-            return c->raw[i].text || c->raw[i].items;
-    return false;
-}
-
-__attribute__((format(printf, 3, 4))) static void
-function_fault(const struct function_case *c, const char *key, const char *format, ...)
-{
-    AUTO(mem) char *path = mem_printf("functions[%zu]%s%s", c->index, *key ? "." : "", key);
-    AUTO(mem)
-    char *who = c->values->name ? mem_printf(" (%.64s)", c->values->name) : mem_str("");
-    AUTO(mem) char *place = mem_printf("%s%s", path, who);
-    char text[ERR_TEXT_SIZE];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    add_fault(c->loader, yaml_lines_find(&c->loader->lines, path), place, "%s", text);
-}
-
-static void check_name(const struct function_case *c)
-{
-    const char *name = c->values->name;
-
-    if (!name) {
-        if (!is_said(c, "name"))
-            function_fault(c, "", "a function needs a name");
-        return;
-    }
-    if (!text_is_token(name, FUNCTION_NAME_MAX))
-        function_fault(c, "name",
-                       "\"%.100s\" must be 1 to %d characters out of A-Z a-z 0-9 . _ -", name,
-                       FUNCTION_NAME_MAX);
-    if (function_find(&c->loader->settings->functions, name))
-        function_fault(c, "name", "there is a function of that name already");
-}
-
-/* {name}, but not {{name}}. */
-static bool has_placeholder(const char *text)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-
-    for (const char *p = text; (p = strchr(p, '{')); p++) {
-        size_t n = strspn(p + 1, letters);
-
-        if (p[1] == '{')
-            p++;
-        else if (n > 0 && p[1 + n] == '}')
-            return true;
-    }
-    return false;
-}
-
-static void check_command_arg(const struct function_case *c, size_t i, const char *text)
-{
-    AUTO(mem) char *key = mem_printf("command[%zu]", i);
-    struct errinfo e = { 0 };
-
-    if (function_check_template(text, &e) < 0)
-        function_fault(c, key, "%s", e.text);
-    else if (i == 0 && has_placeholder(text))
-        function_fault(c, key,
-                       "the program itself cannot come from a job's args; with"
-                       " allow_commands clients may send their own");
-}
-
-static void check_argv(const struct function_case *c, const char *name,
-                       const struct text_list *argv)
-{
-    size_t total_bytes = 0;
-
-    if (argv->count == 0 || argv->items[0][0] == '\0')
-        function_fault(c, name, "it must begin with a program to run: [wc, -w]");
-    if (argv->count > JOB_ARGS_MAX)
-        function_fault(c, name, "it has more than %d arguments", JOB_ARGS_MAX);
-    for (size_t i = 0; i < argv->count; i++) {
-        AUTO(mem) char *key = mem_printf("%s[%zu]", name, i);
-        size_t len = strlen(argv->items[i]);
-
-        total_bytes += len + 1;
-        if (len > JOB_ARG_MAX_BYTES)
-            function_fault(c, key, "an argument has at most %d bytes", JOB_ARG_MAX_BYTES);
-    }
-    if (total_bytes > JOB_ARGS_MAX_BYTES)
-        function_fault(c, name, "its arguments have more than %d bytes", JOB_ARGS_MAX_BYTES);
-}
-
-static void check_command(const struct function_case *c)
-{
-    const struct text_list *argv = &c->values->command;
-
-    check_argv(c, "command", argv);
-    for (size_t i = 0; i < argv->count; i++)
-        check_command_arg(c, i, argv->items[i]);
-    if (is_said(c, "workers"))
-        function_fault(c, "workers",
-                       "this is for program functions; command functions share the"
-                       " top-level workers");
-    if (is_said(c, "max_jobs"))
-        function_fault(c, "max_jobs", "this is for program functions");
-}
-
-static void check_program(const struct function_case *c)
-{
-    const struct text_list *argv = &c->values->program;
-
-    check_argv(c, "program", argv);
-    for (size_t i = 0; i < argv->count; i++) {
-        AUTO(mem) char *key = mem_printf("program[%zu]", i);
-
-        if (has_placeholder(argv->items[i]))
-            function_fault(c, key,
-                           "a warm program is started before its jobs: \"%.100s\" cannot"
-                           " be filled; it reads its args from standard input",
-                           argv->items[i]);
-    }
-    if (is_said(c, "result"))
-        function_fault(c, "result",
-                       "this is for command functions; a warm program answers on"
-                       " descriptor 3");
-}
-
-static void check_function(const struct function_case *c)
-{
-    bool command = is_said(c, "command"), program = is_said(c, "program");
-
-    check_name(c);
-    if (command == program)
-        function_fault(c, "",
-                       "a function has either `command` (one run for each job) or"
-                       " `program` (a warm one for many jobs); this has %s",
-                       command ? "both" : "neither");
-    else if (command)
-        check_command(c);
-    else
-        check_program(c);
-}
-
-/* Moves the texts out of v. */
-static void add_function(struct function_table *t, struct function_values *v)
-{
-    struct text_list *argv = v->program.count > 0 ? &v->program : &v->command;
-    struct function *fn;
-
-    t->items = mem_resize(t->items, t->count + 1, sizeof *t->items);
-    fn = &t->items[t->count++];
-    *fn = (struct function){
-        .kind = v->program.count > 0 ? FUNCTION_PROGRAM : FUNCTION_COMMAND,
-        .timeout_us = v->timeout_us,
-        .grace_us = v->grace_us,
-        .result_from_stdout = v->result == 1,
-        .workers = v->program.count > 0 ? (unsigned)v->workers : 0,
-        .max_jobs = (unsigned)v->max_jobs,
-    };
-    fn->name = TAKE(v->name);
-    fn->description = TAKE(v->description);
-    fn->argc = argv->count;
-    fn->argv = mem_resize(TAKE(argv->items), argv->count + 1, sizeof *fn->argv);
-    fn->argv[fn->argc] = NULL;
-    argv->count = 0;
-}
-
-static void load_function(struct loader *l, const struct raw *raw, size_t index)
-{
-    AUTO_FINI(function_values)
-    struct function_values values = {
-        .grace_us = JOB_GRACE_DEFAULT_US,
-        .workers = 1,
-    };
-    AUTO(mem) char *prefix = mem_printf("functions[%zu].", index);
-    struct function_case c = { l, raw, index, &values };
-
-    set_values(l, function_keys, FUNCTION_KEYS, raw, prefix, &values);
-    check_function(&c);
-    if (values.name) /* with faults, too: so that a second one of that name is seen */
-        add_function(&l->settings->functions, &values);
-}
-
 /* ---- the file ---------------------------------------------------------------------------- */
 
 static void load_document(struct loader *l, const struct raw_file *file)
 {
-    set_values(l, options, options_count, file->keys, "", l->settings);
+    config_set_values(l, options, options_count, file->keys, "", l->settings);
     check_listen(l);
     for (unsigned i = 0; i < file->functions_count; i++)
-        load_function(l, file->functions[i].keys, i);
+        config_load_function(l, file->functions[i].keys, i);
 }
 
 static void load_by_schema(struct loader *l, const char *text, size_t len)
@@ -546,7 +293,7 @@ bool config_load_text(const char *name, const char *text, size_t len, struct set
     size_t line = 1;
 
     if (yaml_lines_read(text, len, &l.lines, &line, &e) < 0) {
-        add_fault(&l, line, "", "%s", e.text);
+        config_fault(&l, line, "", "%s", e.text);
         return false;
     }
     check_keys(&l);

@@ -44,7 +44,7 @@ static void on_ready(void *ctx)
     if (send(f->control_fd, &msg, sizeof msg, MSG_NOSIGNAL) < 0)
         log_error("front.control_lost", LSTR("reason", "the supervisor does not listen"));
     for (size_t i = 0; i < f->conf->listeners->count; i++)
-        log_info("front.ready", LSTR("address", f->conf->listeners->names[i]));
+        log_info("front.listening", LSTR("address", f->conf->listeners->names[i]));
 }
 
 /* HTTP threads. */

@@ -1,0 +1,43 @@
+/* server/config_loader.h - what the parts of the file's loader share: config.c (the schema, the
+ * top-level keys) and config_function.c (one function). Nobody else includes this.
+ */
+#ifndef JOBD_SERVER_CONFIG_LOADER_H
+#define JOBD_SERVER_CONFIG_LOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "server/options.h"
+#include "server/yaml_lines.h"
+
+struct loader {
+    const char *name; /* of the file */
+    struct settings *settings;
+    struct yaml_lines lines;
+    struct buf *faults;
+    bool faulty;
+    struct buf cyaml_log; /* what libcyaml says of the document: its first error */
+};
+
+/* What the file has for one key of a table: a text, or the items of a list. */
+struct raw {
+    char *text; /* NULL: not there */
+    char **items;
+    unsigned count;
+};
+
+/* Add a fault: "FILE:LINE: PLACE: what is wrong". */
+__attribute__((format(printf, 4, 5))) void
+config_fault(struct loader *l, size_t line, const char *place, const char *format, ...);
+/* Put the values of one mapping at base by its table. prefix: "", or "functions[2]." */
+void config_set_values(struct loader *l, const struct option *table, size_t count,
+                       const struct raw *raw, const char *prefix, void *base);
+
+/* The keys of a function; offsets are config_function.c's own. */
+#define CONFIG_FUNCTION_KEYS 9
+extern const struct option config_function_keys[CONFIG_FUNCTION_KEYS];
+/* Check function number index (from 0) and add it to the settings. */
+void config_load_function(struct loader *l, const struct raw *raw, size_t index);
+
+#endif
