@@ -8,14 +8,14 @@
 #include "base/text.h"
 #include "store/backend.h"
 
-static const struct store_backend *const backends[] = { &store_sqlite };
+static const struct store_backend *const backends[] = { &store_sqlite, NULL };
 
 int store_open(const char *backend, const struct store_conf *conf, struct store **ret_store,
                struct errinfo *e)
 {
-    for (size_t i = 0; i < COUNT_OF(backends); i++)
-        if (text_equal(backends[i]->name, backend))
-            return backends[i]->open(conf, ret_store, e);
+    for (const struct store_backend *const *b = backends; *b; b++)
+        if (text_equal((*b)->name, backend))
+            return (*b)->open(conf, ret_store, e);
     return err_set(e, ERR_CONFIG, "there is no store '%s'", backend);
 }
 

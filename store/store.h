@@ -141,10 +141,11 @@ int store_read_job(struct store_reader *rd, struct uuid7 id, size_t result_max_b
 int store_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_version,
                        enum job_state *ret_state, struct errinfo *e);
 
-#define STORE_LIST_MAX       1000
-#define STORE_LIST_SCAN_MAX  20000              /* rows looked at for one page */
-#define STORE_LIST_BYTES_MAX ((size_t)16 << 20) /* of payloads in one page, and one more job   \
-                                                 */
+#define STORE_LIST_MAX      1000
+#define STORE_LIST_SCAN_MAX 20000 /* rows looked at for one page */
+#define STORE_LIST_BYTES_MAX                                                                   \
+    ((size_t)16 << 20) /* of payloads in one page, and one more job                            \
+                        */
 
 struct store_filter {
     unsigned states;      /* bit 1 << state; 0: all */

@@ -10,6 +10,7 @@
  */
 #include "store/sqlite/db.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -124,7 +125,7 @@ static int create_file(const char *path, struct errinfo *e)
     if (fd >= 0 || errno == EEXIST)
         return 0;
     return err_set(e, is_out_of_room(errno) ? ERR_STORAGE_FULL : ERR_DATABASE, "create %s: %s",
-                   path, strerror(errno));
+                   path, strerrordesc_np(errno));
 }
 
 int db_open_writer(const char *path, struct db **ret_db, struct errinfo *e)
@@ -139,7 +140,7 @@ int db_open_writer(const char *path, struct db **ret_db, struct errinfo *e)
 
 int db_tune_writer(struct db *db, enum store_durability durability, struct errinfo *e)
 {
-    int64_t is_wal;
+    int64_t is_wal = 0;
     int r;
 
     r = db_exec(db, "PRAGMA journal_mode = WAL", e);
@@ -164,6 +165,7 @@ int db_open_reader(const char *path, struct db **ret_db, struct errinfo *e)
     r = connect_to(path, SQLITE_OPEN_READONLY, &db, e);
     if (r < 0)
         return r;
+    assert(db);
     r = db_exec(db, READER_PRAGMAS, e);
     if (r < 0)
         return r;

@@ -63,7 +63,7 @@ int stmt_get(struct db *db, const char *sql, struct stmt **ret_stmt, struct erri
             return r;
         db->statement_count++;
     }
-    assert(!(*slot)->in_use);
+    assert(*slot && !(*slot)->in_use);
     (*slot)->in_use = true;
     (*slot)->stepped = false;
     (*slot)->bound = 0;
