@@ -19,9 +19,9 @@ struct function_values {
     struct text_list program;
     usec_t timeout_us;
     usec_t grace_us;
-    int64_t result; /* 0 fd3, 1 stdout; -1 not said */
+    int64_t result; /* 0 fd3, 1 stdout */
     int64_t workers;
-    int64_t max_jobs; /* -1 not said */
+    int64_t max_jobs;
 };
 
 /* clang-format off */
