@@ -177,6 +177,38 @@ static int h_held(struct http_req *rq, struct http_resp *rs)
     return pending;
 }
 
+/* Seen by a thread that spins, so that its resume falls into the few hundred nanoseconds
+ * between the handler's return and the end of the suspend. */
+static _Atomic(struct http_req *) spun;
+static atomic_bool spinner_stops;
+
+static int h_spun(struct http_req *rq, struct http_resp *rs)
+{
+    int pending = pend(rq, after_resume);
+
+    (void)rs;
+    atomic_store(&spun, rq);
+    return pending;
+}
+
+static void *spinner(void *arg)
+{
+    unsigned round = 0;
+
+    (void)arg;
+    while (!atomic_load(&spinner_stops)) {
+        struct http_req *rq = atomic_load(&spun) ? atomic_exchange(&spun, NULL) : NULL;
+
+        if (!rq)
+            continue;
+        for (unsigned i = 0; i < round % 64 * 16; i++)
+            atomic_signal_fence(memory_order_seq_cst); /* a delay that is not optimised away */
+        round++;
+        http_resume(rq);
+    }
+    return NULL;
+}
+
 static int h_twice(struct http_req *rq, struct http_resp *rs)
 {
     int pending = pend(rq, h_racing);
@@ -275,6 +307,7 @@ static const struct http_route ROUTES[] = {
     { HTTP_GET, "/before", "getBefore", h_before, BODY_NONE },
     { HTTP_GET, "/racing", "getRacing", h_racing, BODY_NONE },
     { HTTP_GET, "/held", "getHeld", h_held, BODY_NONE },
+    { HTTP_GET, "/spun", "getSpun", h_spun, BODY_NONE },
     { HTTP_GET, "/twice", "getTwice", h_twice, BODY_NONE },
     { HTTP_POST, "/faulty", "faulty", h_faulty, BODY_JSON_OPTIONAL },
     { HTTP_GET, "/broken", "getBroken", h_broken, BODY_NONE },
@@ -1164,6 +1197,24 @@ static void a_resume_may_race_with_the_suspend(void **state)
     wire_close(&w);
 }
 
+static void a_resume_may_come_in_the_middle_of_the_suspend(void **state)
+{
+    struct wire w = wire_open();
+    pthread_t thread;
+
+    (void)state;
+    atomic_store(&spinner_stops, false);
+    assert_int_equal(pthread_create(&thread, NULL, spinner, NULL), 0);
+    for (int i = 0; i < 3000; i++) {
+        wire_send(&w, "GET /spun HTTP/1.1\r\n" HOST "\r\n");
+        wire_reply(&w, false);
+        assert_int_equal(reply.status, 200);
+    }
+    atomic_store(&spinner_stops, true);
+    (void)pthread_join(thread, NULL);
+    wire_close(&w);
+}
+
 static void many_requests_may_be_suspended_at_once(void **state)
 {
     enum { COUNT = 200 };
@@ -1370,6 +1421,7 @@ int main(void)
         WITH_SERVER(both_listening_sockets_are_served),
         WITH_SERVER(a_resume_may_come_before_the_handler_returns),
         WITH_SERVER(a_resume_may_race_with_the_suspend),
+        WITH_SERVER(a_resume_may_come_in_the_middle_of_the_suspend),
         WITH_SERVER(many_requests_may_be_suspended_at_once),
         WITH_TWO_THREADS(many_requests_may_be_suspended_at_once),
         WITH_SERVER(a_client_may_leave_while_its_request_is_suspended),
