@@ -50,8 +50,7 @@ DEFINE_AUTO(store, struct store)
 /* The version of the schema that this jobd writes. */
 int store_schema_version(const struct store *st);
 
-/* -- the writer: one thread, inside a transaction -------------------------------------------
- */
+/* -- the writer: one thread, inside a transaction --------------------------------- */
 
 int store_begin(struct store *st, struct errinfo *e);
 /* On failure the transaction is rolled back; nothing of it is on disk. */
@@ -126,7 +125,7 @@ int store_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e)
 /* The largest key (uuid7_key) ever given out; 0 in an empty store. */
 int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e);
 
-/* -- readers: any thread, one at a time each ----------------------------------------------- */
+/* -- readers: any thread, one at a time each -------------------------------------- */
 
 /* Borrow a reader; blocks only to open the first few. Give it back with store_reader_put(). */
 int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e);

@@ -38,8 +38,7 @@ static int64_t probe_seq(struct store_fixture *f)
     return seq;
 }
 
-/* -- opening --------------------------------------------------------------------------------
- */
+/* -- opening ---------------------------------------------------------------------- */
 
 static void an_unknown_backend_is_refused(void **state)
 {
@@ -73,8 +72,7 @@ static void full_durability_opens_as_well(void **state)
     assert_true(probe_seq(f) > 0);
 }
 
-/* -- inserting and finding ------------------------------------------------------------------
- */
+/* -- inserting and finding -------------------------------------------------------- */
 
 static void assert_text(const char *a, const char *b)
 {
@@ -224,8 +222,7 @@ static void a_job_is_found_by_its_whole_id_only(void **state)
     assert_int_equal(store_fixture_state(f, id), JOB_RUNNING);
 }
 
-/* -- every state and every operation --------------------------------------------------------
- */
+/* -- every state and every operation ---------------------------------------------- */
 
 static int op_due(struct store_fixture *f, struct uuid7 id)
 {
@@ -343,8 +340,7 @@ static void every_operation_moves_the_states_that_the_table_allows_and_no_other(
         }
 }
 
-/* -- transactions ---------------------------------------------------------------------------
- */
+/* -- transactions ----------------------------------------------------------------- */
 
 static void a_rollback_leaves_nothing_behind(void **state)
 {
@@ -432,8 +428,7 @@ static void an_empty_store_has_no_key_and_nothing_waits(void **state)
     store_fixture_commit(f);
 }
 
-/* -- claiming -------------------------------------------------------------------------------
- */
+/* -- claiming --------------------------------------------------------------------- */
 
 static void the_highest_priority_is_claimed_first_and_then_the_oldest(void **state)
 {
@@ -500,8 +495,7 @@ static void a_claim_gives_the_job_as_it_is_then(void **state)
     }
 }
 
-/* -- schedule -------------------------------------------------------------------------------
- */
+/* -- schedule --------------------------------------------------------------------- */
 
 static struct uuid7 schedule(struct store_fixture *f, usec_t at_us)
 {
@@ -566,8 +560,7 @@ static void a_due_job_is_queued_from_then_on(void **state)
     assert_true(job.scheduled_at_us > 0);
 }
 
-/* -- ends -----------------------------------------------------------------------------------
- */
+/* -- ends ------------------------------------------------------------------------- */
 
 static void a_canceled_job_says_why_and_when(void **state)
 {
@@ -697,8 +690,7 @@ static void a_released_job_waits_as_if_it_had_not_been_claimed(void **state)
     assert_null(again.reason);
 }
 
-/* -- what else is known ---------------------------------------------------------------------
- */
+/* -- what else is known ----------------------------------------------------------- */
 
 static void progress_changes_the_version_and_not_the_state(void **state)
 {

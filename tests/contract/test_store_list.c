@@ -24,9 +24,7 @@ static struct store_reader *get_reader(struct store_fixture *f)
     return rd;
 }
 
-* /
-
-    struct known {
+struct known {
     int64_t key;
     enum job_state state;
     const char *function; /* "" for a command job */

@@ -49,8 +49,7 @@ static void finish(struct store_fixture *f, const struct outcome *o, enum job_st
     store_fixture_commit(f);
 }
 
-/* -- what readers see -----------------------------------------------------------------------
- */
+/* -- what readers see ------------------------------------------------------------- */
 
 static void readers_see_what_is_committed_and_nothing_else(void **state)
 {
@@ -136,8 +135,7 @@ static void several_readers_are_lent_at_once_and_used_again(void **state)
     store_reader_put(f->st, NULL); /* no-op */
 }
 
-/* -- outcomes -------------------------------------------------------------------------------
- */
+/* -- outcomes --------------------------------------------------------------------- */
 
 static void an_outcome_is_kept_as_it_was_given(void **state)
 {
@@ -236,8 +234,7 @@ static void a_job_without_an_attempt_that_ended_has_no_outcome(void **state)
     store_reader_put(f->st, rd);
 }
 
-/* -- results --------------------------------------------------------------------------------
- */
+/* -- results ---------------------------------------------------------------------- */
 
 static struct uuid7 make_with_result(struct store_fixture *f, size_t len)
 {
@@ -316,8 +313,7 @@ static void a_result_that_is_the_output_has_no_bytes_of_its_own(void **state)
     store_reader_put(f->st, rd);
 }
 
-/* -- output ---------------------------------------------------------------------------------
- */
+/* -- output ----------------------------------------------------------------------- */
 
 static void output_is_kept_byte_for_byte(void **state)
 {
@@ -373,8 +369,7 @@ static void output_in_a_file_and_no_output_have_no_bytes_here(void **state)
     store_reader_put(f->st, rd);
 }
 
-/* -- threads --------------------------------------------------------------------------------
- */
+/* -- threads ---------------------------------------------------------------------- */
 
 struct watch {
     struct store_fixture *f;
