@@ -16,6 +16,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "domain/faults.h"
+#include "domain/leftover.h"
+#include "domain/limits.h"
+#include "domain/retry.h"
 
 #define FUNCTION_NAME_MAX    64
 #define FUNCTION_WORKERS_MAX 256
@@ -30,14 +33,22 @@ struct function {
     size_t argc;
     usec_t timeout_us; /* of a job that names none; 0: none */
     usec_t grace_us;
-    bool result_from_stdout; /* command functions: stdout is the result */
-    unsigned workers;        /* program functions: how many programs run at once */
-    unsigned max_jobs; /* program functions: jobs until a program is replaced; 0: no limit */
+    bool result_from_stdout;   /* command functions: stdout is the result */
+    struct limits limits;      /* of every job; a job may lower them */
+    enum leftover leftover;    /* of a job that names none */
+    struct retry_policy retry; /* of a job that names none */
+    /* What follows is for program functions. */
+    unsigned workers;      /* how many programs run at once */
+    unsigned concurrency;  /* jobs that a program takes at once; 0 is 1 */
+    unsigned max_jobs;     /* until a program is replaced; 0: no limit */
+    int64_t max_rss_bytes; /* the same */
+    usec_t max_age_us;     /* the same */
 };
 
 struct function_table {
     struct function *items;
     size_t count;
+    struct limits command_limits; /* of every job that names no function */
 };
 
 /* Borrowed from the table; NULL when there is none of that name. */

@@ -204,5 +204,6 @@ void order_fini(struct order *o)
     free_list(o->argv);
     free_list(o->env);
     free(o->input);
+    inputs_fini(&o->inputs);
     *o = (struct order){ 0 };
 }

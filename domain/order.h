@@ -15,7 +15,10 @@
 #include "base/err.h"
 #include "base/uuid7.h"
 #include "domain/function.h"
+#include "domain/inputs.h"
 #include "domain/job.h"
+#include "domain/leftover.h"
+#include "domain/limits.h"
 
 struct order {
     struct uuid7 job_id;
@@ -28,6 +31,9 @@ struct order {
     usec_t timeout_us; /* 0: none */
     usec_t grace_us;
     bool result_from_stdout;
+    struct limits limits;
+    enum leftover leftover;
+    struct inputs inputs; /* of a command */
 };
 
 /* Resolve a claimed job: placeholders filled, environment built (JOBD_JOB_ID, JOBD_ATTEMPT,

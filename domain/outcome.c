@@ -15,6 +15,12 @@ static const char *const stream_names[STREAM_MAX_] = {
     [STREAM_STDERR] = "stderr",
 };
 
+static const char *const containment_names[CONTAINMENT_MAX_] = {
+    [CONTAINMENT_NONE] = "none",
+    [CONTAINMENT_SUBREAPER] = "subreaper",
+    [CONTAINMENT_CGROUP] = "cgroup",
+};
+
 const struct cause_meta *cause_meta(enum cause cause)
 {
     assert(cause < CAUSE_MAX_);
@@ -43,6 +49,12 @@ int stream_parse(const char *name)
     return -1;
 }
 
+const char *containment_name(enum containment containment)
+{
+    assert(containment < CONTAINMENT_MAX_);
+    return containment_names[containment];
+}
+
 bool outcome_is_release(const struct outcome *o)
 {
     return o->cause == CAUSE_NEVER_STARTED || o->cause == CAUSE_SHUTDOWN;
@@ -51,6 +63,7 @@ bool outcome_is_release(const struct outcome *o)
 void outcome_fini(struct outcome *o)
 {
     free(o->message);
+    free(o->spawn_stage);
     free(o->result);
     for (int i = 0; i < STREAM_MAX_; i++)
         free(o->captures[i].data);

@@ -13,6 +13,7 @@
 #include "base/clean.h"
 #include "base/clock.h"
 #include "base/uuid7.h"
+#include "domain/limits.h"
 
 enum cause {
 #define CAUSE(symbol, slug, kind, message) CAUSE_##symbol,
@@ -39,9 +40,10 @@ int stream_parse(const char *name);          /* -1 for anything else */
 /* What is kept of one output stream. */
 struct capture {
     int64_t total_bytes; /* written by the program */
-    int64_t kept_bytes;  /* of these, kept: always the first ones */
-    bool spilled;        /* kept in a file of the data directory; else in data */
-    char *data;          /* kept_bytes bytes when not spilled; NULL when there are none */
+    int64_t kept_bytes; /* of these, kept: head_bytes from the start, the others from the end */
+    int64_t head_bytes; /* 0: all kept ones are from the start */
+    bool spilled;       /* kept in a file of the data directory; else in data */
+    char *data;         /* kept_bytes bytes when not spilled; NULL when there are none */
 };
 
 enum result_kind {
@@ -51,20 +53,40 @@ enum result_kind {
     RESULT_KIND_MAX_
 };
 
+/* What held the processes of an attempt together. */
+enum containment {
+    CONTAINMENT_NONE, /* not said */
+    CONTAINMENT_SUBREAPER,
+    CONTAINMENT_CGROUP, /* and the subreaper, for those that leave it */
+    CONTAINMENT_MAX_
+};
+
+/* "none", "subreaper", "cgroup". */
+const char *containment_name(enum containment containment);
+
 struct outcome {
     struct uuid7 job_id;
     int attempt;
-    enum cause cause; /* CAUSE_NONE: success */
-    int exit_code;    /* -1 when the main process did not exit by itself */
-    int signal;       /* 0 when it was not killed by a signal */
-    char *message;    /* the particulars for people, or NULL */
+    enum cause cause;  /* CAUSE_NONE: success */
+    int exit_code;     /* -1 when the main process did not exit by itself */
+    int signal;        /* 0 when it was not killed by a signal */
+    char *message;     /* the particulars for people, or NULL */
+    char *spawn_stage; /* SPAWN_FAILED: what was tried last ("execve", "chdir"), or NULL */
+    int spawn_errno;   /* SPAWN_FAILED: why it failed; 0: not known */
     usec_t started_at_us;
     usec_t finished_at_us;
     usec_t user_cpu_us;
     usec_t system_cpu_us;
     int64_t max_rss_bytes;
-    int leftovers_killed; /* processes that outlived the main process */
-    int pid;              /* of the main process; 0 when there was none */
+    int64_t
+        voluntary_switches; /* of context, with those of all children that were waited for */
+    int64_t involuntary_switches;
+    enum containment containment;
+    unsigned limits_enforced;  /* bit 1 << limit: these were in force */
+    unsigned limits_by_cgroup; /* of these, for the whole tree and not each process */
+    unsigned limits_exceeded;  /* what the attempt ended of, as far as that is known */
+    int leftovers_killed;      /* processes that outlived the main process */
+    int pid;                   /* of the main process; 0 when there was none */
     struct capture captures[STREAM_MAX_];
     enum result_kind result_kind;
     char *result; /* result_len bytes with RESULT_JSON, else NULL */

@@ -124,6 +124,15 @@ void proto_put_hello(struct buf *out, const struct proto_hello *hello)
     frame_end(out, start);
 }
 
+static void put_inputs(struct buf *out, const struct inputs *in)
+{
+    put_u32(out, (uint32_t)in->count);
+    for (size_t i = 0; i < in->count; i++) {
+        put_text(out, in->items[i].path);
+        put_bytes(out, in->items[i].data, in->items[i].len);
+    }
+}
+
 void proto_put_run(struct buf *out, const struct order *order)
 {
     size_t start = frame_begin(out, PROTO_RUN);
@@ -137,6 +146,10 @@ void proto_put_run(struct buf *out, const struct order *order)
     put_i64(out, order->timeout_us);
     put_i64(out, order->grace_us);
     put_u8(out, order->result_from_stdout);
+    for (int i = 0; i < LIMIT_MAX_; i++)
+        put_i64(out, order->limits.values[i]);
+    put_u8(out, order->leftover);
+    put_inputs(out, &order->inputs);
     frame_end(out, start);
 }
 
@@ -155,8 +168,26 @@ static void put_capture(struct buf *out, const struct capture *c)
 {
     put_i64(out, c->total_bytes);
     put_i64(out, c->kept_bytes);
+    put_i64(out, c->head_bytes);
     put_u8(out, c->spilled);
     put_bytes(out, c->spilled ? NULL : c->data, (size_t)c->kept_bytes);
+}
+
+static void put_cost(struct buf *out, const struct outcome *o)
+{
+    put_i64(out, o->started_at_us);
+    put_i64(out, o->finished_at_us);
+    put_i64(out, o->user_cpu_us);
+    put_i64(out, o->system_cpu_us);
+    put_i64(out, o->max_rss_bytes);
+    put_i64(out, o->voluntary_switches);
+    put_i64(out, o->involuntary_switches);
+    put_u8(out, o->containment);
+    put_u32(out, o->limits_enforced);
+    put_u32(out, o->limits_by_cgroup);
+    put_u32(out, o->limits_exceeded);
+    put_i32(out, o->leftovers_killed);
+    put_i32(out, o->pid);
 }
 
 void proto_put_outcome(struct buf *out, const struct outcome *outcome)
@@ -169,13 +200,9 @@ void proto_put_outcome(struct buf *out, const struct outcome *outcome)
     put_i32(out, outcome->exit_code);
     put_i32(out, outcome->signal);
     put_text(out, outcome->message);
-    put_i64(out, outcome->started_at_us);
-    put_i64(out, outcome->finished_at_us);
-    put_i64(out, outcome->user_cpu_us);
-    put_i64(out, outcome->system_cpu_us);
-    put_i64(out, outcome->max_rss_bytes);
-    put_i32(out, outcome->leftovers_killed);
-    put_i32(out, outcome->pid);
+    put_text(out, outcome->spawn_stage);
+    put_i32(out, outcome->spawn_errno);
+    put_cost(out, outcome);
     for (int i = 0; i < STREAM_MAX_; i++)
         put_capture(out, &outcome->captures[i]);
     put_u8(out, outcome->result_kind);
@@ -354,6 +381,47 @@ static char **get_list(struct body *b)
     return list;
 }
 
+static struct limits get_limits(struct body *b)
+{
+    struct limits l;
+
+    for (int i = 0; i < LIMIT_MAX_; i++)
+        l.values[i] = get_size(b);
+    return l;
+}
+
+/* A set of limits as bits. */
+static unsigned get_limit_set(struct body *b)
+{
+    uint32_t set = get_u32(b);
+
+    if (set >= 1u << LIMIT_MAX_)
+        b->bad = true;
+    return b->bad ? 0 : set;
+}
+
+static struct inputs get_inputs(struct body *b)
+{
+    struct inputs in = { 0 };
+    uint32_t count = get_u32(b);
+
+    if (count > INPUTS_MAX)
+        b->bad = true;
+    if (b->bad || count == 0)
+        return in;
+    in.items = mem_array0(count, sizeof *in.items);
+    in.count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct input *item = &in.items[i];
+
+        item->path = get_text(b);
+        item->data = get_bytes(b, &item->len);
+        if (!item->path || !item->data)
+            b->bad = true;
+    }
+    return in;
+}
+
 static int body_end(const struct body *b, const char *what, struct errinfo *e)
 {
     if (b->bad)
@@ -439,6 +507,9 @@ int proto_get_run(const char *body, size_t len, struct order *ret, struct errinf
     order.timeout_us = get_size(&b);
     order.grace_us = get_size(&b);
     order.result_from_stdout = get_bool(&b);
+    order.limits = get_limits(&b);
+    order.leftover = (enum leftover)get_enum(&b, LEFTOVER_MAX_);
+    order.inputs = get_inputs(&b);
     r = body_end(&b, "RUN", e);
     if (r < 0)
         return r;
@@ -469,11 +540,12 @@ static void get_capture(struct body *b, struct capture *c)
 
     c->total_bytes = get_size(b);
     c->kept_bytes = get_size(b);
+    c->head_bytes = get_size(b);
     c->spilled = get_bool(b);
     c->data = get_bytes(b, &len);
     if (c->spilled ? c->data != NULL : c->kept_bytes != (int64_t)len)
         b->bad = true;
-    if (c->kept_bytes > c->total_bytes)
+    if (c->kept_bytes > c->total_bytes || c->head_bytes > c->kept_bytes)
         b->bad = true;
 }
 
@@ -484,6 +556,12 @@ static void get_cost(struct body *b, struct outcome *o)
     o->user_cpu_us = get_i64(b);
     o->system_cpu_us = get_i64(b);
     o->max_rss_bytes = get_i64(b);
+    o->voluntary_switches = get_i64(b);
+    o->involuntary_switches = get_i64(b);
+    o->containment = (enum containment)get_enum(b, CONTAINMENT_MAX_);
+    o->limits_enforced = get_limit_set(b);
+    o->limits_by_cgroup = get_limit_set(b);
+    o->limits_exceeded = get_limit_set(b);
     o->leftovers_killed = get_i32(b);
     o->pid = get_i32(b);
 }
@@ -500,6 +578,8 @@ int proto_get_outcome(const char *body, size_t len, struct outcome *ret, struct 
     o.exit_code = get_i32(&b);
     o.signal = get_i32(&b);
     o.message = get_text(&b);
+    o.spawn_stage = get_text(&b);
+    o.spawn_errno = get_i32(&b);
     get_cost(&b, &o);
     for (int i = 0; i < STREAM_MAX_; i++)
         get_capture(&b, &o.captures[i]);

@@ -26,7 +26,7 @@
 #include "domain/order.h"
 #include "domain/outcome.h"
 
-#define PROTO_VERSION 1
+#define PROTO_VERSION 2
 #define PROTO_FRAME_MAX (64u * 1024 * 1024)
 #define PROTO_HELD_MAX 64
 

@@ -41,7 +41,13 @@ static void fill_order(struct order *o)
         .timeout_us = 30 * USEC_PER_SEC,
         .grace_us = 5,
         .result_from_stdout = true,
+        .leftover = LEFTOVER_DETACH,
+        .inputs = { .items = mem_array0(2, sizeof *o->inputs.items), .count = 2 },
     };
+    for (int i = 0; i < LIMIT_MAX_; i++)
+        o->limits.values[i] = INT64_MAX - i;
+    o->inputs.items[0] = (struct input){ mem_str("a/b"), mem_dup("\0\xff", 2), 2 };
+    o->inputs.items[1] = (struct input){ mem_str("empty"), mem_str(""), 0 };
 }
 
 static void fill_outcome(struct outcome *o)
@@ -53,11 +59,19 @@ static void fill_outcome(struct outcome *o)
         .exit_code = -1,
         .signal = 9,
         .message = mem_str("killed"),
+        .spawn_stage = mem_str("execve"),
+        .spawn_errno = 2,
         .started_at_us = 1,
         .finished_at_us = INT64_MAX,
         .user_cpu_us = 3,
         .system_cpu_us = 4,
         .max_rss_bytes = 5,
+        .voluntary_switches = 8,
+        .involuntary_switches = 9,
+        .containment = CONTAINMENT_CGROUP,
+        .limits_enforced = (1u << LIMIT_MAX_) - 1,
+        .limits_by_cgroup = 1u << LIMIT_MEMORY,
+        .limits_exceeded = 1u << LIMIT_CPU,
         .leftovers_killed = 6,
         .pid = 7,
         .result_kind = RESULT_JSON,
@@ -66,8 +80,9 @@ static void fill_outcome(struct outcome *o)
     };
     o->captures[STREAM_STDOUT] =
         (struct capture){ .total_bytes = 10, .kept_bytes = 3, .data = mem_dup("\0\xff\n", 3) };
-    o->captures[STREAM_STDERR] =
-        (struct capture){ .total_bytes = 1 << 20, .kept_bytes = 1 << 20, .spilled = true };
+    o->captures[STREAM_STDERR] = (struct capture){
+        .total_bytes = 1 << 21, .kept_bytes = 1 << 20, .head_bytes = 1 << 19, .spilled = true
+    };
 }
 
 static void a_hello_arrives_as_it_was_sent(void **state)
@@ -109,7 +124,7 @@ static void a_hello_of_another_version_is_refused(void **state)
     b.data[5]++; /* the version follows the length and the type */
     body = only_frame(&b, PROTO_HELLO, &len);
     assert_int_equal(proto_get_hello(body, len, &hello, &e), ERR_PROTOCOL);
-    assert_non_null(strstr(e.text, "version 2"));
+    assert_non_null(strstr(e.text, "version 3"));
 }
 
 static void an_order_arrives_as_it_was_sent(void **state)
@@ -138,6 +153,16 @@ static void an_order_arrives_as_it_was_sent(void **state)
     assert_int_equal(got.timeout_us, 30 * USEC_PER_SEC);
     assert_int_equal(got.grace_us, 5);
     assert_true(got.result_from_stdout);
+    for (int i = 0; i < LIMIT_MAX_; i++)
+        assert_int_equal(got.limits.values[i], INT64_MAX - i);
+    assert_int_equal(got.leftover, LEFTOVER_DETACH);
+    assert_int_equal(got.inputs.count, 2);
+    assert_string_equal(got.inputs.items[0].path, "a/b");
+    assert_int_equal(got.inputs.items[0].len, 2);
+    assert_memory_equal(got.inputs.items[0].data, "\0\xff", 2);
+    assert_string_equal(got.inputs.items[1].path, "empty");
+    assert_int_equal(got.inputs.items[1].len, 0);
+    assert_non_null(got.inputs.items[1].data);
 }
 
 static void an_empty_order_has_empty_lists_and_no_texts(void **state)
@@ -177,14 +202,23 @@ static void an_outcome_arrives_as_it_was_sent(void **state)
     assert_int_equal(got.exit_code, -1);
     assert_int_equal(got.signal, 9);
     assert_string_equal(got.message, "killed");
+    assert_string_equal(got.spawn_stage, "execve");
+    assert_int_equal(got.spawn_errno, 2);
     assert_int_equal(got.finished_at_us, INT64_MAX);
     assert_int_equal(got.system_cpu_us, 4);
     assert_int_equal(got.max_rss_bytes, 5);
+    assert_int_equal(got.voluntary_switches, 8);
+    assert_int_equal(got.involuntary_switches, 9);
+    assert_int_equal(got.containment, CONTAINMENT_CGROUP);
+    assert_int_equal(got.limits_enforced, (1u << LIMIT_MAX_) - 1);
+    assert_int_equal(got.limits_by_cgroup, 1u << LIMIT_MEMORY);
+    assert_int_equal(got.limits_exceeded, 1u << LIMIT_CPU);
     assert_int_equal(got.leftovers_killed, 6);
     assert_int_equal(got.pid, 7);
     assert_int_equal(got.captures[STREAM_STDOUT].total_bytes, 10);
     assert_int_equal(got.captures[STREAM_STDOUT].kept_bytes, 3);
     assert_memory_equal(got.captures[STREAM_STDOUT].data, "\0\xff\n", 3);
+    assert_int_equal(got.captures[STREAM_STDERR].head_bytes, 1 << 19);
     assert_true(got.captures[STREAM_STDERR].spilled);
     assert_null(got.captures[STREAM_STDERR].data);
     assert_int_equal(got.result_kind, RESULT_JSON);
