@@ -158,6 +158,7 @@ void attempt_finish(struct attempt *a, enum cause cause, char *take_message,
         .message = take_message,
         .started_at_us = a->started_at_us,
         .finished_at_us = clock_wall_us(),
+        .containment = CONTAINMENT_SUBREAPER,
     };
     if (!outcome_is_release(ret_outcome))
         for (int i = 0; i < STREAM_MAX_; i++)
@@ -168,4 +169,13 @@ void attempt_finish(struct attempt *a, enum cause cause, char *take_message,
     free(a->result);
     a->result = NULL;
     order_fini(&a->order);
+}
+
+void attempt_finish_unstarted(struct attempt *a, const char *stage, const struct errinfo *why,
+                              struct outcome *ret_outcome)
+{
+    attempt_finish(a, CAUSE_SPAWN_FAILED, mem_str(why->text), ret_outcome);
+    ret_outcome->spawn_stage = mem_str(stage);
+    ret_outcome->spawn_errno = why->sys_errno;
+    ret_outcome->containment = CONTAINMENT_NONE;
 }

@@ -71,6 +71,10 @@ void attempt_stop(struct attempt *a, enum cause cause, usec_t grace_us);
 /* The same as the front asks for it. */
 void attempt_cancel(struct attempt *a, enum proto_cancel_mode mode, usec_t grace_us);
 
+/* The end of one that could not be started. stage is a constant text. */
+void attempt_finish_unstarted(struct attempt *a, const char *stage, const struct errinfo *why,
+                              struct outcome *ret_outcome);
+
 /* The end. take_message (may be NULL) and everything that was kept move to *ret_outcome; the
  * cause and what it cost are the caller's to fill in before or after. A released attempt keeps
  * no output. */

@@ -105,6 +105,8 @@ static void fill_cost(const struct command *c, struct outcome *o)
     o->user_cpu_us = usec_of(c->usage.ru_utime);
     o->system_cpu_us = usec_of(c->usage.ru_stime);
     o->max_rss_bytes = (int64_t)c->usage.ru_maxrss * 1024;
+    o->voluntary_switches = c->usage.ru_nvcsw;
+    o->involuntary_switches = c->usage.ru_nivcsw;
     o->pid = c->pid;
 }
 
@@ -182,7 +184,7 @@ static void on_read(void *ctx)
 /* ---- its start ----------------------------------------------------------------------------
  */
 
-static int start_process(struct command *c, struct errinfo *e)
+static int start_process(struct command *c, const char **ret_stage, struct errinfo *e)
 {
     const struct order *o = &c->attempt.order;
     const struct pipes_conf conf = { on_output, on_line, on_read, c };
@@ -190,12 +192,13 @@ static int start_process(struct command *c, struct errinfo *e)
     AUTO(mem) char **env = NULL;
     int r;
 
+    *ret_stage = "pipes";
     r = pipes_open(&c->pipes, c->attempt.host->loop, &conf, sc.fds, e);
     if (r < 0)
         return r;
     env = spawn_environment(o->env);
     sc.env = env;
-    r = spawn(&sc, &c->pid, e);
+    r = spawn(&sc, &c->pid, ret_stage, e);
     pipes_close_child(sc.fds);
     return r;
 }
@@ -204,6 +207,7 @@ struct command *command_start(const struct attempt_host *host, struct reaper *re
                               struct order *take_order)
 {
     struct command *c = mem_new0(sizeof *c);
+    const char *stage;
     struct errinfo e;
     struct outcome o;
 
@@ -211,8 +215,8 @@ struct command *command_start(const struct attempt_host *host, struct reaper *re
     c->drain = (struct timer){ .on_due = on_drain_over, .ctx = c };
     attempt_init(&c->attempt, host, take_order);
     attempt_begin(&c->attempt);
-    if (start_process(c, &e) < 0) {
-        attempt_finish(&c->attempt, CAUSE_SPAWN_FAILED, mem_str(e.text), &o);
+    if (start_process(c, &stage, &e) < 0) {
+        attempt_finish_unstarted(&c->attempt, stage, &e, &o);
         release(c);
         host->on_done(host->ctx, &o);
         return NULL;

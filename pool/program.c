@@ -17,8 +17,9 @@
 #define RESTART_MAX_US (30 * USEC_PER_SEC)
 #define PROVEN_US      (10 * USEC_PER_SEC) /* one that lived as long has not failed to start */
 #define KILL_AGAIN_US  USEC_PER_SEC
-#define END_WAIT_US    (100 * USEC_PER_MS) /* from the end of the channel to that of the process \
-                                            */
+#define END_WAIT_US                                                                            \
+    (100 * USEC_PER_MS) /* from the end of the channel to that of the process                  \
+                         */
 #define LAST_WORDS_SIZE 1000
 
 /* An attempt that the program has, or that waits for the program. */
@@ -107,13 +108,25 @@ static void slot_finish(struct slot *s, enum cause cause, char *take_message,
         free(s->message);
     s->message = NULL;
     attempt_finish(&s->attempt, cause, take_message, &o);
-    if (s->sent)
-        o.pid = s->program->pid;
+    o.pid = s->sent ? s->program->pid : 0;
+    if (!s->sent)
+        o.containment = CONTAINMENT_NONE;
     if (wait_status && WIFEXITED(*wait_status))
         o.exit_code = WEXITSTATUS(*wait_status);
     if (wait_status && WIFSIGNALED(*wait_status))
         o.signal = WTERMSIG(*wait_status);
     o.leftovers_killed = leftovers;
+    s->used = false;
+    host->on_done(host->ctx, &o);
+}
+
+static void slot_fail_unstarted(struct slot *s, const char *stage, const struct errinfo *why)
+{
+    const struct attempt_host *host = s->program->host;
+    struct outcome o;
+
+    loop_clear_timer(host->loop, &s->wait);
+    attempt_finish_unstarted(&s->attempt, stage, why, &o);
     s->used = false;
     host->on_done(host->ctx, &o);
 }
@@ -429,7 +442,7 @@ static bool is_up(const struct program *p)
     return p->pid != 0 && !p->ended && !p->retiring && !p->killed;
 }
 
-static int start_process(struct program *p, struct errinfo *e)
+static int start_process(struct program *p, const char **ret_stage, struct errinfo *e)
 {
     const struct pipes_conf conf = { on_output, on_line, on_read, p };
     struct spawn_conf sc = { .argv = p->fn->argv };
@@ -439,18 +452,19 @@ static int start_process(struct program *p, struct errinfo *e)
     AUTO(mem) char **env = spawn_environment(extra);
     int r;
 
+    *ret_stage = "pipes";
     r = pipes_open(&p->pipes, p->host->loop, &conf, sc.fds, e);
     if (r < 0)
         return r;
     sc.env = env;
-    r = spawn(&sc, &p->pid, e);
+    r = spawn(&sc, &p->pid, ret_stage, e);
     pipes_close_child(sc.fds);
     if (r < 0)
         pipes_close(&p->pipes);
     return r;
 }
 
-static void start_failed(struct program *p, const struct errinfo *e)
+static void start_failed(struct program *p, const char *stage, const struct errinfo *e)
 {
     usec_t delay_us = restart_delay(p, false);
 
@@ -459,11 +473,12 @@ static void start_failed(struct program *p, const struct errinfo *e)
               LI64("retry_in_us", delay_us));
     loop_set_timer(p->host->loop, &p->restart, clock_mono_us() + delay_us);
     for (struct slot *s = slot_next(p, NULL); s; s = slot_next(p, s))
-        slot_finish(s, CAUSE_SPAWN_FAILED, mem_str(e->text), NULL, 0);
+        slot_fail_unstarted(s, stage, e);
 }
 
 static void start(struct program *p)
 {
+    const char *stage;
     struct errinfo e;
 
     loop_clear_timer(p->host->loop, &p->restart);
@@ -474,9 +489,9 @@ static void start(struct program *p)
     p->invalid_reason = NULL;
     buf_clear(&p->last_words);
     p->started_us = clock_mono_us();
-    if (start_process(p, &e) < 0) {
+    if (start_process(p, &stage, &e) < 0) {
         p->pid = 0;
-        start_failed(p, &e);
+        start_failed(p, stage, &e);
         return;
     }
     p->cannot_start = false;

@@ -184,13 +184,15 @@ static pid_t clone_child(struct plan *p, char *stack)
     return pid;
 }
 
-int spawn(const struct spawn_conf *conf, pid_t *ret_pid, struct errinfo *e)
+int spawn(const struct spawn_conf *conf, pid_t *ret_pid, const char **ret_stage,
+          struct errinfo *e)
 {
     _Alignas(16) char stack[CHILD_STACK_SIZE];
     struct plan p = { .conf = conf };
     pid_t pid;
 
     if (!conf->argv[0]) {
+        *ret_stage = stage_names[STAGE_EXEC];
         errno = EINVAL;
         return err_sys(e, "exec of no program");
     }
@@ -203,6 +205,7 @@ int spawn(const struct spawn_conf *conf, pid_t *ret_pid, struct errinfo *e)
     }
     if (pid > 0)
         (void)waitpid(pid, NULL, 0); /* it has ended: CLONE_VFORK waited for that */
+    *ret_stage = stage_names[p.stage];
     errno = p.err;
     return err_sys(e, "%s %s", stage_names[p.stage], conf->argv[0]);
 }

@@ -21,9 +21,11 @@ struct spawn_conf {
 };
 
 /* The child leads a new session, every signal is at its default and unblocked, the working
- * directory is ours. On ERR_SYS there is no child; the text begins with the stage that failed:
- * "fork", "session", "signals", "descriptors" or "exec", and e->sys_errno is its errno. */
-int spawn(const struct spawn_conf *conf, pid_t *ret_pid, struct errinfo *e);
+ * directory is ours. On ERR_SYS there is no child: *ret_stage, with which the text begins, says
+ * what failed ("fork", "session", "signals", "descriptors" or "exec"; constant), e->sys_errno
+ * why. */
+int spawn(const struct spawn_conf *conf, pid_t *ret_pid, const char **ret_stage,
+          struct errinfo *e);
 
 /* The environment of this process without jobd's own settings (JOBD_*), with extra (may be
  * NULL) on top: a NULL-terminated array for free(3); the texts are borrowed. */

@@ -1,5 +1,6 @@
 #include "tests/support/test.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,8 @@ static void a_program_that_is_not_there_was_not_spawned(void **state)
     assert_int_equal(lab.done_count, 1);
     assert_int_equal(lab.outcome.cause, CAUSE_SPAWN_FAILED);
     assert_int_equal(lab.outcome.pid, 0);
+    assert_string_equal(lab.outcome.spawn_stage, "exec");
+    assert_int_equal(lab.outcome.spawn_errno, ENOENT);
     assert_string_equal(lab.outcome.message,
                         "exec no-such-program-anywhere: No such file or directory");
 }

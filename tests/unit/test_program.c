@@ -234,6 +234,7 @@ static void a_program_that_cannot_be_started_fails_its_jobs_with_the_reason(void
         assert_int_equal(lab.outcome.cause, CAUSE_SPAWN_FAILED);
         assert_string_equal(lab.outcome.message,
                             "exec /no/such/program: No such file or directory");
+        assert_string_equal(lab.outcome.spawn_stage, "exec");
         assert_int_equal(lab.outcome.pid, 0);
     }
     log_set_fd(2);

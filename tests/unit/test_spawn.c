@@ -21,8 +21,12 @@ static int start(char *const *argv, char *const *env, pid_t *ret_pid, struct err
 {
     AUTO_FINI(fd) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     struct spawn_conf conf = { .argv = argv, .env = env, .fds = { null, null, null, null } };
+    const char *stage = NULL;
+    int r = spawn(&conf, ret_pid, &stage, e);
 
-    return spawn(&conf, ret_pid, e);
+    if (r < 0)
+        assert_string_equal(stage, "exec");
+    return r;
 }
 
 static int exit_code_of(pid_t pid)
@@ -114,6 +118,7 @@ static void open_high_pipe(int fds[2])
 /* Run conf while 0..3 are these descriptors, then put them back. */
 static int spawn_with(const struct spawn_conf *conf, const int fds[4], pid_t *ret_pid)
 {
+    const char *stage;
     int saved[4];
     int r;
 
@@ -121,7 +126,7 @@ static int spawn_with(const struct spawn_conf *conf, const int fds[4], pid_t *re
         saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 50); /* -1: there is none */
         (void)dup2(fds[i], i);
     }
-    r = spawn(conf, ret_pid, NULL);
+    r = spawn(conf, ret_pid, &stage, NULL);
     for (int i = 0; i < 4; i++) {
         (void)close(i);
         if (saved[i] >= 0)
