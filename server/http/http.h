@@ -81,7 +81,10 @@ struct http_resp {
     int status;
 };
 
-/* Set or add a header. The dispatcher adds X-Request-Id and the other common ones by itself. */
+/* Set a header; the same name again replaces it. name is a constant, which is borrowed. The
+ * dispatcher adds X-Request-Id and the other common ones, and Cache-Control unless there is
+ * one. Headers stay when the handler then returns an error (Content-Range with a 416), but for
+ * those that describe the body which is not sent. At most 14. */
 __attribute__((format(printf, 3, 4))) void
 http_set_header(struct http_resp *rs, const char *name, const char *format, ...);
 /* Replies: each returns 0. json is taken. */
@@ -92,7 +95,7 @@ int http_reply_bytes(struct http_resp *rs, int status, const char *content_type,
 /* Static bytes: never freed. */
 int http_reply_static(struct http_resp *rs, int status, const char *content_type,
                       const char *bytes, size_t len);
-/* A part of a file: fd is taken. */
+/* A part of a file: fd is taken. It must have these bytes, or the connection breaks. */
 int http_reply_file(struct http_resp *rs, int status, const char *content_type, int take_fd,
                     uint64_t offset, uint64_t len);
 /* No body: 204, 304. */

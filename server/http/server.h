@@ -33,11 +33,11 @@ struct http_conf {
     size_t route_count;
     const void *service;
     size_t max_body_bytes;
-    unsigned max_connections;
-    unsigned threads;
-    usec_t idle_timeout_us; /* keep-alive: longer than a gateway's, so that it is the one to
-                               close */
-    bool loopback_only;     /* refuse a Host that is not loopback */
+    unsigned max_connections; /* of all listening sockets: shared out evenly to the threads */
+    unsigned threads;         /* for each listening socket; 0 is 1 */
+    usec_t idle_timeout_us;   /* keep-alive: longer than a gateway's, so that it is the one to
+                                 close */
+    bool loopback_only;       /* refuse a Host that is not loopback */
     /* Whether requests that change something are refused with ERR_DRAINING. Any thread. */
     bool (*draining)(void *ctx);
     void *draining_ctx;
@@ -47,10 +47,12 @@ struct http_server;
 
 int http_server_new(const struct http_conf *conf, struct http_server **ret_server,
                     struct errinfo *e);
-/* No new connections; answers say `Connection: close`. */
+/* No new connections; answers say `Connection: close`. The listening sockets stay as they are:
+ * whom nobody accepts waits in their queue for the next server. Any thread, any number of
+ * times. */
 void http_server_quiesce(struct http_server *s);
-/* All suspended requests must have been resumed. Waits for answers on their way, closes. NULL
- * is fine. */
+/* All suspended requests must have been resumed. Waits for answers on their way, but no longer
+ * than 5 s for slow readers, then closes. NULL is fine. */
 struct http_server *http_server_free(struct http_server *s);
 DEFINE_AUTO(http_server, struct http_server)
 
