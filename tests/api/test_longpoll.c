@@ -2,7 +2,6 @@
 #include "tests/support/api.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -310,43 +309,6 @@ static void no_end_is_missed(void **state)
     }
 }
 
-/* -- the end of jobd
- * ---------------------------------------------------------------------------- */
-
-static void all_who_wait_are_answered_when_jobd_stops(void **state)
-{
-    struct api *a = *state;
-    struct call calls[3] = { 0 };
-    AUTO_FINI(api_reply) struct api_reply r = { 0 };
-    char id[API_ID_SIZE];
-    char paths[2][64];
-
-    (void)api_submit(
-        a, "{\"function\":\"answer\",\"args\":{\"seconds\":0},\"delay_seconds\":999}", id);
-    (void)snprintf(paths[0], sizeof paths[0], "%s", api_job_path(id, "?wait=50"));
-    (void)snprintf(paths[1], sizeof paths[1], "%s", api_job_path(id, "/result?wait=50"));
-    for (size_t i = 0; i < COUNT_OF(calls); i++)
-        calls[i] = (struct call){ .api = a, .request.path = paths[i == 1] };
-    calls[2].request.headers[0] = "If-None-Match: \"v1\"";
-    for (size_t i = 0; i < COUNT_OF(calls); i++)
-        call_start(&calls[i]);
-    api_get(a, "/livez", &r); /* some time for them to arrive; both orders are right */
-    (void)kill(a->pid, SIGTERM);
-    for (size_t i = 0; i < COUNT_OF(calls); i++) {
-        assert_int_equal(pthread_join(calls[i].thread, NULL), 0);
-        assert_true(calls[i].took_us < 40 * USEC_PER_SEC);
-        if (calls[i].answered && i == 0)
-            assert_string_equal(api_text(&calls[i].reply, "state"), "scheduled");
-        if (calls[i].answered && i == 1)
-            assert_problem(&calls[i].reply, 404, "result-not-ready");
-        if (calls[i].answered && i == 2)
-            assert_status(&calls[i].reply, 304);
-        api_reply_fini(&calls[i].reply);
-    }
-    api_stop(a, SIGTERM);
-    assert_int_equal(a->exit_code, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,7 +324,6 @@ int main(void)
         cmocka_unit_test(a_result_that_does_not_come_is_not_ready),
         cmocka_unit_test(all_who_wait_for_a_job_are_answered),
         cmocka_unit_test(no_end_is_missed),
-        cmocka_unit_test(all_who_wait_are_answered_when_jobd_stops),
     };
 
     api_configure(config);

@@ -41,7 +41,8 @@ int api_teardown(void **state);
 /* To be returned from main(): shows the log when tests failed, and removes the directory. */
 int api_finish(int failed);
 
-/* Stop with this signal and wait for the end; then it may be started again on its data. */
+/* Stop with this signal (0: none, it is on its way) and wait for the end; then it may be
+ * started again on its data. */
 void api_stop(struct api *a, int signal_number);
 void api_start(struct api *a);
 /* dir/name, in a buffer of the next call but three. */
