@@ -202,6 +202,22 @@ static void after_an_error_nothing_of_the_transaction_is_committed(void **state)
     store_fixture_commit(f);
 }
 
+/* Nor what was changed before it without moving the change sequence. */
+static void an_error_undoes_a_change_that_bumped_nothing(void **state)
+{
+    struct store_fixture *f = *state;
+    struct uuid7 id = make(f, JOB_QUEUED);
+    AUTO_FINI(job) struct job job = store_fixture_read(f, id);
+    AUTO_FINI(job) struct job after = { 0 };
+
+    store_fixture_begin(f);
+    assert_int_equal(store_jobs_repool(f->st, POOL, "", &f->e), 1);
+    assert_int_equal(store_job_insert(f->st, &job, &f->e), ERR_DATABASE);
+    assert_int_equal(store_commit(f->st, &f->e), ERR_DATABASE);
+    after = store_fixture_read(f, id);
+    assert_string_equal(after.pool, POOL);
+}
+
 /* Both parts of an id count: the key alone can be guessed. */
 static void a_job_is_found_by_its_whole_id_only(void **state)
 {
@@ -886,6 +902,7 @@ int main(void)
         TEST(payloads_of_every_size_are_kept),
         TEST(the_same_id_twice_is_an_error_that_changes_nothing),
         TEST(after_an_error_nothing_of_the_transaction_is_committed),
+        TEST(an_error_undoes_a_change_that_bumped_nothing),
         TEST(a_job_is_found_by_its_whole_id_only),
         TEST(every_operation_moves_the_states_that_the_table_allows_and_no_other),
         TEST(a_rollback_leaves_nothing_behind),

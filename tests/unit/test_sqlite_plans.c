@@ -197,6 +197,47 @@ static int64_t ask(struct db *db, const char *sql)
     return number;
 }
 
+/* A change of state rewrites the job's row: what is large is kept out of it. */
+static void large_payloads_and_results_live_apart_from_their_rows(void **state)
+{
+    struct store_fixture *f = *state;
+    struct db *db = sq_of(f->st)->db;
+
+    (void)make_jobs(f);
+    assert_int_equal(ask(db, "SELECT count(*) FROM job_payload"), 1);
+    assert_int_equal(ask(db, "SELECT count(*) FROM job WHERE payload IS NULL"), 1);
+    assert_int_equal(ask(db, "SELECT max(length(payload)) < 100 FROM job"), 1);
+    assert_int_equal(ask(db, "SELECT count(*) FROM attempt_output WHERE kind = 'result'"), 1);
+    assert_int_equal(ask(db, "SELECT count(*) FROM attempt WHERE result IS NOT NULL"), 0);
+    assert_true(ask(db, "SELECT count(*) FROM attempt WHERE result_bytes = 0") > 0);
+}
+
+static int runs_of(struct db *db, const char *part)
+{
+    for (sqlite3_stmt *s = NULL; (s = sqlite3_next_stmt(db->handle, s)) != NULL;)
+        if (has(sqlite3_sql(s), part))
+            return sqlite3_stmt_status(s, SQLITE_STMTSTATUS_RUN, 0);
+    return 0;
+}
+
+static void jobs_that_are_in_their_pool_are_not_looked_at_again(void **state)
+{
+    struct store_fixture *f = *state;
+
+    for (int i = 0; i < 3; i++) {
+        store_fixture_begin(f);
+        assert_int_equal(store_jobs_repool(f->st, "score", "score", &f->e), 0);
+        store_fixture_commit(f);
+        store_fixture_reopen(f);
+    }
+    store_fixture_begin(f);
+    assert_int_equal(store_jobs_repool(f->st, "score", "score", &f->e), 0);
+    assert_int_equal(runs_of(sq_of(f->st)->db, "INDEXED BY job_ready SET pool"), 0);
+    assert_int_equal(store_jobs_repool(f->st, "score", "", &f->e), 0);
+    assert_int_equal(runs_of(sq_of(f->st)->db, "INDEXED BY job_ready SET pool"), 1);
+    store_fixture_commit(f);
+}
+
 /* They are not enforced at run time: store/sqlite/db.c says why. */
 static void all_references_hold_after_all_operations(void **state)
 {
@@ -214,6 +255,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(no_statement_scans_a_table_or_sorts),
         TEST(the_next_job_is_the_head_of_its_index),
+        TEST(large_payloads_and_results_live_apart_from_their_rows),
+        TEST(jobs_that_are_in_their_pool_are_not_looked_at_again),
         TEST(all_references_hold_after_all_operations),
     };
 
