@@ -155,11 +155,11 @@ void attempt_finish(struct attempt *a, enum cause cause, char *take_message,
         .attempt = a->order.attempt,
         .cause = cause,
         .exit_code = -1,
-        .message = take_message,
         .started_at_us = a->started_at_us,
         .finished_at_us = clock_wall_us(),
         .containment = CONTAINMENT_SUBREAPER,
     };
+    ret_outcome->message = take_message;
     if (!outcome_is_release(ret_outcome))
         for (int i = 0; i < STREAM_MAX_; i++)
             recorder_finish(&a->recorders[i], &ret_outcome->captures[i]);

@@ -495,7 +495,7 @@ int proto_get_hello(const char *body, size_t len, struct proto_hello *ret, struc
 int proto_get_run(const char *body, size_t len, struct order *ret, struct errinfo *e)
 {
     struct body b = { .next = body, .left = len };
-    AUTO_FINI(order) struct order order = { 0 };
+    struct order order = { 0 };
     int r;
 
     order.job_id = get_id(&b);
@@ -512,10 +512,10 @@ int proto_get_run(const char *body, size_t len, struct order *ret, struct errinf
     order.inputs = get_inputs(&b);
     r = body_end(&b, "RUN", e);
     if (r < 0)
-        return r;
-    *ret = order;
-    order = (struct order){ 0 };
-    return 0;
+        order_fini(&order);
+    else
+        *ret = order;
+    return r;
 }
 
 int proto_get_cancel(const char *body, size_t len, struct proto_cancel *ret, struct errinfo *e)
@@ -569,7 +569,7 @@ static void get_cost(struct body *b, struct outcome *o)
 int proto_get_outcome(const char *body, size_t len, struct outcome *ret, struct errinfo *e)
 {
     struct body b = { .next = body, .left = len };
-    AUTO_FINI(outcome) struct outcome o = { 0 };
+    struct outcome o = { 0 };
     int r;
 
     o.job_id = get_id(&b);
@@ -589,10 +589,10 @@ int proto_get_outcome(const char *body, size_t len, struct outcome *ret, struct 
         b.bad = true;
     r = body_end(&b, "OUTCOME", e);
     if (r < 0)
-        return r;
-    *ret = o;
-    o = (struct outcome){ 0 };
-    return 0;
+        outcome_fini(&o);
+    else
+        *ret = o;
+    return r;
 }
 
 int proto_get_ack(const char *body, size_t len, struct proto_attempt *ret, struct errinfo *e)

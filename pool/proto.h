@@ -1,18 +1,20 @@
-/* pool/proto.h - the frames between the front and a worker, over run/front.sock (a stream socket).
+/* pool/proto.h - the frames between the front and a worker, over run/front.sock (a stream
+ * socket).
  *
  * A frame is a 32-bit length of what follows, one type byte, and the fields in a fixed order:
  * integers little-endian, texts and bytes with a 32-bit length (0xffffffff: NULL). Both ends
- * are the same build or its successor; HELLO carries PROTO_VERSION and a mismatch ends the connection.
+ * are the same build or its successor; HELLO carries PROTO_VERSION and a mismatch ends the
+ * connection.
  *
  *   worker -> front                       front -> worker
  *   HELLO    who I am, what I hold        RUN     start this attempt
  *   OUTCOME  how an attempt ended         CANCEL  stop this attempt
  *   PROGRESS what an attempt says         ACK     this outcome is on disk: forget it
  *
- * A worker that loses its connection reads what is left in it, reconnects, and says HELLO with the
- * attempts that it still holds; unacknowledged outcomes follow. So the front learns exactly what was
- * started. Pure encoding and decoding, no I/O: any thread. Decoders bound every length: a frame that
- * does not parse is ERR_PROTOCOL.
+ * A worker that loses its connection reads what is left in it, reconnects, and says HELLO with
+ * the attempts that it still holds; unacknowledged outcomes follow. So the front learns exactly
+ * what was started. Pure encoding and decoding, no I/O: any thread. Decoders bound every
+ * length: a frame that does not parse is ERR_PROTOCOL.
  */
 #ifndef JOBD_POOL_PROTO_H
 #define JOBD_POOL_PROTO_H
@@ -26,9 +28,9 @@
 #include "domain/order.h"
 #include "domain/outcome.h"
 
-#define PROTO_VERSION 2
-#define PROTO_FRAME_MAX (64u * 1024 * 1024)
-#define PROTO_HELD_MAX 64
+#define PROTO_VERSION   2
+#define PROTO_FRAME_MAX ((size_t)64 * 1024 * 1024)
+#define PROTO_HELD_MAX  64
 
 enum proto_type {
     PROTO_HELLO = 1,
@@ -47,8 +49,8 @@ struct proto_attempt {
 struct proto_hello {
     int64_t worker_id;
     int pid;
-    char pool[65];     /* "" for a command worker */
-    unsigned capacity; /* attempts it holds at once */
+    char pool[65];                             /* "" for a command worker */
+    unsigned capacity;                         /* attempts it holds at once */
     struct proto_attempt held[PROTO_HELD_MAX]; /* running, or ended and not acknowledged */
     unsigned held_count;
 };

@@ -59,7 +59,8 @@ static CHILD_CODE int reset_signals(void)
             errno != EINVAL) /* SIGKILL, SIGSTOP, libc's own */
             return -1;
     (void)sigemptyset(&none);
-    return sigprocmask(SIG_SETMASK, &none, NULL);
+    errno = pthread_sigmask(SIG_SETMASK, &none, NULL);
+    return errno == 0 ? 0 : -1;
 }
 
 static CHILD_CODE int place_descriptors(const int from[SPAWN_FD_COUNT])

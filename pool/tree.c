@@ -40,17 +40,18 @@
 #define WAIT_MS        100 /* then look again: somebody may be missing from the list */
 #define GROUPS_FROM    3   /* the round from which on whole process groups are killed */
 #define STAT_TEXT_SIZE 512
-#define FLAG_EXITING   0x4u /* PF_EXITING of the kernel's sched.h, field 9 of proc(5) stat */
+#define STAT_FIELDS    22
+#define FLAG_EXITING   0x4 /* PF_EXITING of the kernel's sched.h, field 9 of proc(5) stat */
 
 struct member {
     pid_t pid;
     pid_t parent;
     pid_t group;
     pid_t session;
-    unsigned long long start; /* ticks since boot: with pid, the identity of a process */
-    bool gone;                /* a zombie without other threads */
-    bool exiting;             /* on its way there by itself */
-    bool ours;                /* a descendant that is not spared */
+    long long start; /* ticks since boot: with pid, the identity of a process */
+    bool gone;       /* a zombie without other threads */
+    bool exiting;    /* on its way there by itself */
+    bool ours;       /* a descendant that is not spared */
 };
 
 struct census {
@@ -87,29 +88,33 @@ static void list_add(struct member **items, size_t *count, size_t *capacity,
     (*items)[(*count)++] = *m;
 }
 
-/* The fields of /proc/<pid>/stat after the name, which may hold blanks and brackets. */
+/* The line of /proc/<pid>/stat (proc(5), fields counted from 1): pid, name in brackets, which
+ * may hold blanks and brackets, state, and from field 4 on numbers. */
 static bool parse_stat(const char *text, struct member *ret_member)
 {
-    const char *after_name = strrchr(text, ')');
+    long long fields[STAT_FIELDS + 1] = { 0 };
+    const char *at = strrchr(text, ')');
     char state;
-    int parent, group, session;
-    unsigned flags;
-    long threads;
-    unsigned long long start;
 
-    if (!after_name)
+    if (!at || strlen(at) < sizeof ") S" - 1)
         return false;
-    if (sscanf(after_name + 1,
-               " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu",
-               &state, &parent, &group, &session, &flags, &threads, &start) != 7)
-        return false;
-    ret_member->parent = parent;
-    ret_member->group = group;
-    ret_member->session = session;
-    ret_member->start = start;
-    ret_member->exiting = (flags & FLAG_EXITING) != 0;
+    state = at[2];
+    at += 3;
+    for (int i = 4; i <= STAT_FIELDS; i++) {
+        char *end;
+
+        fields[i] = strtoll(at, &end, 10);
+        if (end == at)
+            return false;
+        at = end;
+    }
+    ret_member->parent = (pid_t)fields[4];
+    ret_member->group = (pid_t)fields[5];
+    ret_member->session = (pid_t)fields[6];
+    ret_member->exiting = (fields[9] & FLAG_EXITING) != 0;
+    ret_member->start = fields[22];
     /* A leader that has ended while other threads run is a zombie too, of a process alive. */
-    ret_member->gone = (state == 'Z' && threads <= 1) || state == 'X';
+    ret_member->gone = (state == 'Z' && fields[20] <= 1) || state == 'X';
     return true;
 }
 
@@ -179,7 +184,7 @@ static void take_census(DIR *proc, struct census *c, spare_fn *spare, void *ctx)
 
     c->count = 0;
     rewinddir(proc);
-    while ((entry = readdir(proc)) != NULL) {
+    while ((entry = readdir(proc)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own stream */
         int64_t pid;
         struct member m;
 
