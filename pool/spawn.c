@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,15 +50,21 @@ struct plan {
 
 static CHILD_CODE int reset_signals(void)
 {
+    static const char kernel_default[64];
     struct sigaction def;
     sigset_t none;
 
     memset(&def, 0, sizeof def);
     def.sa_handler = SIG_DFL;
-    for (int sig = 1; sig < NSIG; sig++)
-        if (sigaction(sig, &def, NULL) < 0 &&
-            errno != EINVAL) /* SIGKILL, SIGSTOP, libc's own */
+    for (int sig = 1; sig < NSIG; sig++) {
+        if (sigaction(sig, &def, NULL) == 0)
+            continue;
+        if (errno != EINVAL) /* SIGKILL, SIGSTOP, libc's own */
             return -1;
+        /* posix_spawn(), as make uses it, leaves the signals that libc keeps for itself ignored,
+         * and libc lets nobody touch them: ask the kernel, for which all zeros is SIG_DFL. */
+        (void)syscall(SYS_rt_sigaction, sig, kernel_default, NULL, NSIG / 8);
+    }
     (void)sigemptyset(&none);
     errno = pthread_sigmask(SIG_SETMASK, &none, NULL);
     return errno == 0 ? 0 : -1;
