@@ -184,36 +184,74 @@ static void a_lost_ledger_is_refused(void **state)
     assert_int_equal(open_again(f), ERR_DATABASE);
 }
 
-/* A second migration, as it might come, and one that breaks half-way. */
-static const struct migration grown[] = {
-    { 1, "-- is there already" },
-    { 2, "CREATE TABLE extra (x INTEGER) STRICT; PRAGMA user_version = 2;" },
+/* One migration more than there are, as it might come: it makes the table `extra`, and `more`.
+ */
+struct grown {
+    struct migration list[64];
+    size_t count;
+    char sql[256];
 };
-static const struct migration broken[] = {
-    { 1, "-- is there already" },
-    { 2, "CREATE TABLE extra (x INTEGER) STRICT; PRAGMA user_version = 2; SELECT nonsense;" },
-};
+
+static void grow(struct grown *g, const char *more)
+{
+    const struct migration *known = migrations_known(&g->count);
+
+    assert_true(g->count < COUNT_OF(g->list));
+    memcpy(g->list, known, g->count * sizeof *known);
+    (void)snprintf(g->sql, sizeof g->sql,
+                   "CREATE TABLE extra (x INTEGER) STRICT; PRAGMA user_version = %d; %s",
+                   migrations_latest() + 1, more);
+    g->list[g->count++] = (struct migration){ migrations_latest() + 1, g->sql };
+}
 
 static void the_missing_migrations_are_run_once(void **state)
 {
     struct store_fixture *f = *state;
+    struct grown g;
 
-    assert_int_equal(migrate_run(writer(f), grown, COUNT_OF(grown), &f->e), 0);
-    assert_int_equal(user_version(writer(f)), 2);
-    assert_int_equal(migrate_run(writer(f), grown, COUNT_OF(grown), &f->e), 0);
-    assert_int_equal(user_version(writer(f)), 2);
+    grow(&g, "");
+    for (int i = 0; i < 2; i++) {
+        if (migrate_run(writer(f), g.list, g.count, &f->e) < 0)
+            fail_msg("%s", f->e.text);
+        assert_int_equal(user_version(writer(f)), migrations_latest() + 1);
+    }
 }
 
 static void a_migration_that_fails_leaves_the_version_before_it(void **state)
 {
     struct store_fixture *f = *state;
+    struct grown g;
 
-    assert_int_equal(migrate_run(writer(f), broken, COUNT_OF(broken), &f->e), ERR_DATABASE);
+    grow(&g, "SELECT nonsense;");
+    assert_int_equal(migrate_run(writer(f), g.list, g.count, &f->e), ERR_DATABASE);
     assert_non_null(strstr(f->e.text, "nonsense"));
-    assert_int_equal(user_version(writer(f)), 1);
+    assert_int_equal(user_version(writer(f)), migrations_latest());
     assert_int_equal(ask(writer(f), "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'"),
                      0);
     assert_int_equal(open_again(f), 0);
+}
+
+/* From each version that was ever written, to the latest. */
+static void every_older_version_is_brought_up_to_date(void **state)
+{
+    size_t count;
+    const struct migration *known = migrations_known(&count);
+
+    (void)state;
+    for (size_t first = 1; first <= count; first++) {
+        AUTO(db) struct db *db = NULL;
+        struct errinfo e;
+        int r;
+
+        db = mem_new0(sizeof *db);
+        assert_int_equal(sqlite3_open(":memory:", &db->handle), SQLITE_OK);
+        r = migrate_run(db, known, first, &e);
+        if (r == 0)
+            r = migrate_run(db, known, count, &e);
+        if (r < 0)
+            fail_msg("from %zu: %s", first, e.text);
+        assert_int_equal(user_version(db), migrations_latest());
+    }
 }
 
 static void a_directory_is_never_taken_for_a_uri(void **state)
@@ -242,6 +280,7 @@ int main(void)
         TEST(a_lost_ledger_is_refused),
         TEST(the_missing_migrations_are_run_once),
         TEST(a_migration_that_fails_leaves_the_version_before_it),
+        cmocka_unit_test(every_older_version_is_brought_up_to_date),
         cmocka_unit_test(a_directory_is_never_taken_for_a_uri),
     };
 
