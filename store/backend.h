@@ -30,6 +30,10 @@ struct store_backend {
                               usec_t now_us, struct errinfo *e);
     int (*job_finish)(struct store *st, const struct outcome *o, enum job_state to,
                       usec_t now_us, struct errinfo *e);
+    int (*job_retry)(struct store *st, const struct outcome *o, usec_t due_at_us, usec_t now_us,
+                     struct errinfo *e);
+    int (*count_attempts)(struct store *st, struct uuid7 id, enum cause cause,
+                          int64_t *ret_count, struct errinfo *e);
     int (*job_release)(struct store *st, struct uuid7 id, int attempt, const char *reason,
                        usec_t now_us, struct errinfo *e);
     int (*job_progress)(struct store *st, struct uuid7 id, int attempt, int ppm,
@@ -51,6 +55,8 @@ struct store_backend {
                        char **ret_bytes, size_t *ret_len, struct errinfo *e);
     int (*read_capture)(struct store_reader *rd, struct uuid7 id, int attempt,
                         enum stream stream, struct capture *ret_capture, struct errinfo *e);
+    int (*read_attempts)(struct store_reader *rd, struct uuid7 id, int number,
+                         struct attempts *ret_attempts, struct errinfo *e);
     int (*read_ping)(struct store_reader *rd, struct errinfo *e);
 };
 

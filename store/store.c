@@ -111,6 +111,20 @@ int store_job_finish(struct store *st, const struct outcome *o, enum job_state t
     return st->backend->job_finish(st, o, to, now_us, e);
 }
 
+int store_job_retry(struct store *st, const struct outcome *o, usec_t due_at_us, usec_t now_us,
+                    struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_retry(st, o, due_at_us, now_us, e);
+}
+
+int store_count_attempts(struct store *st, struct uuid7 id, enum cause cause,
+                         int64_t *ret_count, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->count_attempts(st, id, cause, ret_count, e);
+}
+
 int store_job_release(struct store *st, struct uuid7 id, int attempt, const char *reason,
                       usec_t now_us, struct errinfo *e)
 {
@@ -197,6 +211,12 @@ int store_read_capture(struct store_reader *rd, struct uuid7 id, int attempt,
                        enum stream stream, struct capture *ret_capture, struct errinfo *e)
 {
     return rd->backend->read_capture(rd, id, attempt, stream, ret_capture, e);
+}
+
+int store_read_attempts(struct store_reader *rd, struct uuid7 id, int number,
+                        struct attempts *ret_attempts, struct errinfo *e)
+{
+    return rd->backend->read_attempts(rd, id, number, ret_attempts, e);
 }
 
 int store_read_ping(struct store_reader *rd, struct errinfo *e)

@@ -23,6 +23,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "domain/attempt.h"
 #include "domain/job.h"
 
 struct store;
@@ -91,6 +92,15 @@ int store_job_cancel_running(struct store *st, struct uuid7 id, const char *reas
  * which must be dropped. */
 int store_job_finish(struct store *st, const struct outcome *o, enum job_state to,
                      usec_t now_us, struct errinfo *e);
+
+/* running at attempt o->attempt -> scheduled, for due_at_us: writes the attempt's record, as
+ * store_job_finish() does. ERR_NOT_FOUND: a stale outcome, or the job is being canceled. */
+int store_job_retry(struct store *st, const struct outcome *o, usec_t due_at_us, usec_t now_us,
+                    struct errinfo *e);
+
+/* How many attempts of the job have ended with this cause. */
+int store_count_attempts(struct store *st, struct uuid7 id, enum cause cause,
+                         int64_t *ret_count, struct errinfo *e);
 
 /* running at this attempt -> queued, as if the claim had not been: the owner and the start are
  * cleared, and the attempt is counted in `releases`; its number stays used, since it is the
@@ -178,6 +188,12 @@ int store_read_result(struct store_reader *rd, struct uuid7 id, enum result_kind
  * inline. ERR_JOB_NOT_FOUND; ERR_LOG_NOT_FOUND: the attempt has no record (yet). */
 int store_read_capture(struct store_reader *rd, struct uuid7 id, int attempt,
                        enum stream stream, struct capture *ret_capture, struct errinfo *e);
+
+/* What is known of attempt `number`, or of all with 0: those that have ended, without output
+ * and result, and the one in hand. An attempt that was given back has left nothing. Empty when
+ * there is none. ERR_JOB_NOT_FOUND. */
+int store_read_attempts(struct store_reader *rd, struct uuid7 id, int number,
+                        struct attempts *ret_attempts, struct errinfo *e);
 
 /* ERR_DATABASE when the database does not answer: for /readyz. */
 int store_read_ping(struct store_reader *rd, struct errinfo *e);

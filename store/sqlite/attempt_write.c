@@ -1,4 +1,4 @@
-/* The end of an attempt: the job's last change of state, and the attempt's record. */
+/* The end of an attempt: what becomes of the job, and the attempt's record. */
 #include <assert.h>
 
 #include "store/sqlite/job_row.h"
@@ -16,13 +16,22 @@ static const char FINISH_FAILED[] =
 static const char FINISH_CANCELED[] =
     "UPDATE job SET state = 'canceled'," FINISH_SET " AND state = 'canceling'";
 
+static const char RETRY[] =
+    "UPDATE job SET state = 'scheduled', version = version + 1, change_seq = ?4,"
+    " scheduled_at_us = ?5, updated_at_us = ?6, reason = 'retry_backoff'"
+    " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3 AND state = 'running'";
+
 static const char INSERT_ATTEMPT[] =
     "INSERT INTO attempt (job_id, number, cause, exit_code, signal, pid, started_at_us,"
     " finished_at_us, user_cpu_us, system_cpu_us, max_rss_bytes, leftovers_killed,"
     " stdout_total_bytes, stdout_kept_bytes, stdout_spilled, stderr_total_bytes,"
-    " stderr_kept_bytes, stderr_spilled, result_kind, result_bytes, message, result)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-    " ?19, ?20, ?21, ?22)";
+    " stderr_kept_bytes, stderr_spilled, result_kind, result_bytes, message, result,"
+    " voluntary_switches, involuntary_switches, containment, limits_enforced,"
+    " limits_by_cgroup, limits_exceeded, stdout_head_bytes, stderr_head_bytes, spawn_errno,"
+    " spawn_stage, worker_id, worker_pid)"
+    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+    " ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, worker_id,"
+    " worker_pid FROM job WHERE id = ?1";
 static const char INSERT_OUTPUT[] =
     "INSERT INTO attempt_output (job_id, number, kind, bytes) VALUES (?1, ?2, ?3, ?4)";
 
@@ -39,21 +48,21 @@ static const char *finish_sql(enum job_state to)
     }
 }
 
-/* The job ended when its attempt did, even if the ledger hears of it later. */
-static int finish_job(struct sq *sq, const struct outcome *o, enum job_state to, usec_t now_us,
-                      struct errinfo *e)
+/* Run one of the statements above; at_us is its ?5. */
+static int end_attempt(struct sq *sq, const char *sql, const struct outcome *o, usec_t at_us,
+                       usec_t now_us, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = stmt_get(sq->db, finish_sql(to), &s, e);
+    r = stmt_get(sq->db, sql, &s, e);
     if (r < 0)
         return r;
     stmt_i64(s, 1, uuid7_key(o->job_id));
     stmt_i64(s, 2, uuid7_rand(o->job_id));
     stmt_i64(s, 3, o->attempt);
     stmt_i64(s, 4, sq->ledger.change_seq + 1);
-    stmt_i64(s, 5, o->finished_at_us ? o->finished_at_us : now_us);
+    stmt_i64(s, 5, at_us);
     stmt_i64(s, 6, now_us);
     r = stmt_change(s, e);
     if (r < 0)
@@ -74,6 +83,20 @@ static void bind_capture(struct stmt *s, int parameter, const struct capture *c)
 static bool result_is_inline(const struct outcome *o)
 {
     return o->result_kind == RESULT_JSON && o->result_len <= ATTEMPT_RESULT_INLINE_MAX;
+}
+
+static void bind_details(struct stmt *s, const struct outcome *o)
+{
+    stmt_i64(s, 23, o->voluntary_switches);
+    stmt_i64(s, 24, o->involuntary_switches);
+    stmt_i64(s, 25, o->containment);
+    stmt_i64(s, 26, o->limits_enforced);
+    stmt_i64(s, 27, o->limits_by_cgroup);
+    stmt_i64(s, 28, o->limits_exceeded);
+    stmt_i64(s, 29, o->captures[STREAM_STDOUT].head_bytes);
+    stmt_i64(s, 30, o->captures[STREAM_STDERR].head_bytes);
+    stmt_i64(s, 31, o->spawn_errno);
+    stmt_text(s, 32, o->spawn_stage);
 }
 
 static int insert_attempt(struct sq *sq, const struct outcome *o, struct errinfo *e)
@@ -105,6 +128,7 @@ static int insert_attempt(struct sq *sq, const struct outcome *o, struct errinfo
         stmt_text_len(s, 22, o->result, o->result_len);
     else
         stmt_text(s, 22, NULL);
+    bind_details(s, o);
     return stmt_change(s, e);
 }
 
@@ -141,15 +165,11 @@ static int insert_captures(struct sq *sq, const struct outcome *o, struct errinf
     return 0;
 }
 
-int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
-                  struct errinfo *e)
+/* The row and what goes beside it. */
+static int record_attempt(struct sq *sq, const struct outcome *o, struct errinfo *e)
 {
-    struct sq *sq = sq_of(st);
     int r;
 
-    r = finish_job(sq, o, to, now_us, e);
-    if (r < 0)
-        return r;
     r = insert_attempt(sq, o, e);
     if (r < 0)
         return r;
@@ -160,4 +180,30 @@ int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, 
         return 0;
     r = insert_output(sq, o, "result", o->result, o->result_len, e);
     return r < 0 ? r : 0;
+}
+
+int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
+                  struct errinfo *e)
+{
+    struct sq *sq = sq_of(st);
+    /* The job ended when its attempt did, even if the ledger hears of it later. */
+    usec_t finished_at_us = o->finished_at_us ? o->finished_at_us : now_us;
+    int r;
+
+    r = end_attempt(sq, finish_sql(to), o, finished_at_us, now_us, e);
+    if (r < 0)
+        return r;
+    return record_attempt(sq, o, e);
+}
+
+int sq_job_retry(struct store *st, const struct outcome *o, usec_t due_at_us, usec_t now_us,
+                 struct errinfo *e)
+{
+    struct sq *sq = sq_of(st);
+    int r;
+
+    r = end_attempt(sq, RETRY, o, due_at_us, now_us, e);
+    if (r < 0)
+        return r;
+    return record_attempt(sq, o, e);
 }

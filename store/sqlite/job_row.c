@@ -1,6 +1,7 @@
 #include "store/sqlite/job_row.h"
 
 #include "base/mem.h"
+#include "store/sqlite/attempt_row.h"
 
 enum {
     COL_ID,
@@ -37,11 +38,7 @@ static const char FIND[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1 AND id
 static const char FIND_KEY[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1";
 static const char PAYLOAD[] = "SELECT payload FROM job_payload WHERE job_id = ?1";
 static const char ATTEMPT[] =
-    "SELECT cause, exit_code, signal, pid, started_at_us, finished_at_us, user_cpu_us,"
-    " system_cpu_us, max_rss_bytes, leftovers_killed, stdout_total_bytes, stdout_kept_bytes,"
-    " stdout_spilled, stderr_total_bytes, stderr_kept_bytes, stderr_spilled, result_kind,"
-    " result_bytes, message, result"
-    " FROM attempt WHERE job_id = ?1 AND number = ?2";
+    "SELECT " ATTEMPT_COLUMNS " FROM attempt WHERE job_id = ?1 AND number = ?2";
 static const char OUTPUT[] =
     "SELECT bytes FROM attempt_output WHERE job_id = ?1 AND number = ?2 AND kind = ?3";
 
@@ -165,44 +162,9 @@ int job_row_find_key(struct db *db, int64_t key, struct job *job, struct errinfo
     return job_row_payload(db, job, e);
 }
 
-static void read_capture(struct stmt *s, int column, struct capture *c)
-{
-    c->total_bytes = stmt_col_i64(s, column);
-    c->kept_bytes = stmt_col_i64(s, column + 1);
-    c->spilled = stmt_col_int(s, column + 2) != 0;
-}
-
-/* The result column is left to the caller. */
-static int read_attempt(struct stmt *s, struct outcome *o, struct errinfo *e)
-{
-    const char *slug = stmt_col_text(s, 0);
-    int cause = slug ? cause_parse(slug) : -1;
-    int kind = stmt_col_int(s, 16);
-
-    if (cause < 0 || kind < 0 || kind >= RESULT_KIND_MAX_)
-        return err_set(e, ERR_DATABASE, "an attempt has the cause '%s' and a result of kind %d",
-                       slug ? slug : "NULL", kind);
-    o->cause = (enum cause)cause;
-    o->exit_code = stmt_col_int(s, 1);
-    o->signal = stmt_col_int(s, 2);
-    o->pid = stmt_col_int(s, 3);
-    o->started_at_us = stmt_col_i64(s, 4);
-    o->finished_at_us = stmt_col_i64(s, 5);
-    o->user_cpu_us = stmt_col_i64(s, 6);
-    o->system_cpu_us = stmt_col_i64(s, 7);
-    o->max_rss_bytes = stmt_col_i64(s, 8);
-    o->leftovers_killed = stmt_col_int(s, 9);
-    read_capture(s, 10, &o->captures[STREAM_STDOUT]);
-    read_capture(s, 13, &o->captures[STREAM_STDERR]);
-    o->result_kind = (enum result_kind)kind;
-    o->result_len = (size_t)stmt_col_i64(s, 17);
-    o->message = stmt_col_copy(s, 18, NULL);
-    return 0;
-}
-
 static int load_result(struct db *db, struct stmt *s, struct outcome *o, struct errinfo *e)
 {
-    o->result = stmt_col_copy(s, 19, NULL);
+    o->result = stmt_col_copy(s, ATT_RESULT, NULL);
     if (o->result)
         return 0;
     return output_row_find(db, uuid7_key(o->job_id), o->attempt, "result", &o->result,
@@ -226,8 +188,7 @@ int job_row_outcome(struct db *db, size_t result_max_bytes, struct job *job, str
     if (r <= 0)
         return r;
     o->job_id = job->id;
-    o->attempt = job->attempt;
-    r = read_attempt(s, o, e);
+    r = attempt_row_read(s, o, e);
     if (r < 0)
         return r;
     job->has_outcome = true;

@@ -9,9 +9,11 @@
 #define APPLICATION_ID 0x6a6f6264 /* "jobd": in the header of the file, see file(1) */
 
 EMBED(migration_0001, "store/migrations/0001-jobs.sqlite.sql");
+EMBED(migration_0002, "store/migrations/0002-attempts.sqlite.sql");
 
 static const struct migration known[] = {
     { 1, migration_0001 },
+    { 2, migration_0002 },
 };
 
 static const char USER_VERSION[] = "SELECT user_version FROM pragma_user_version";

@@ -1,12 +1,14 @@
 /* What an attempt has left: its result and its output. */
 #include <string.h>
 
+#include "store/sqlite/attempt_row.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
 
 static const char CAPTURES[] =
-    "SELECT stdout_total_bytes, stdout_kept_bytes, stdout_spilled, stderr_total_bytes,"
-    " stderr_kept_bytes, stderr_spilled FROM attempt WHERE job_id = ?1 AND number = ?2";
+    "SELECT stdout_total_bytes, stdout_kept_bytes, stdout_head_bytes, stdout_spilled,"
+    " stderr_total_bytes, stderr_kept_bytes, stderr_head_bytes, stderr_spilled"
+    " FROM attempt WHERE job_id = ?1 AND number = ?2";
 static const char EXISTS[] = "SELECT 1 FROM job WHERE id = ?1 AND id_rand = ?2";
 
 static int check_exists(struct db *db, struct uuid7 id, struct errinfo *e)
@@ -30,7 +32,6 @@ static int find_capture(struct db *db, struct uuid7 id, int attempt, enum stream
                         struct capture *ret_capture, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
-    int column = 3 * (int)stream;
     int r;
 
     r = stmt_get(db, CAPTURES, &s, e);
@@ -41,9 +42,8 @@ static int find_capture(struct db *db, struct uuid7 id, int attempt, enum stream
     r = stmt_step(s, e);
     if (r <= 0)
         return r;
-    *ret_capture = (struct capture){ .total_bytes = stmt_col_i64(s, column),
-                                     .kept_bytes = stmt_col_i64(s, column + 1),
-                                     .spilled = stmt_col_int(s, column + 2) != 0 };
+    *ret_capture = (struct capture){ 0 };
+    capture_row_read(s, 4 * (int)stream, ret_capture);
     return 1;
 }
 

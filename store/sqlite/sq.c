@@ -168,6 +168,8 @@ const struct store_backend store_sqlite = {
     .job_cancel_waiting = sq_job_cancel_waiting,
     .job_cancel_running = sq_job_cancel_running,
     .job_finish = sq_job_finish,
+    .job_retry = sq_job_retry,
+    .count_attempts = sq_count_attempts,
     .job_release = sq_job_release,
     .job_progress = sq_job_progress,
     .jobs_repool = sq_jobs_repool,
@@ -181,5 +183,6 @@ const struct store_backend store_sqlite = {
     .read_jobs = sq_read_jobs,
     .read_result = sq_read_result,
     .read_capture = sq_read_capture,
+    .read_attempts = sq_read_attempts,
     .read_ping = sq_read_ping,
 };

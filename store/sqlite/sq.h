@@ -59,6 +59,14 @@ int sq_jobs_repool(struct store *st, const char *function, const char *pool, str
 /* attempt_write.c */
 int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
                   struct errinfo *e);
+int sq_job_retry(struct store *st, const struct outcome *o, usec_t due_at_us, usec_t now_us,
+                 struct errinfo *e);
+
+/* attempt_read.c */
+int sq_count_attempts(struct store *st, struct uuid7 id, enum cause cause, int64_t *ret_count,
+                      struct errinfo *e);
+int sq_read_attempts(struct store_reader *rd, struct uuid7 id, int number,
+                     struct attempts *ret_attempts, struct errinfo *e);
 
 /* job_read.c */
 int sq_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);

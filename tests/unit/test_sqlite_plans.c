@@ -48,6 +48,7 @@ static void use_writer(struct store_fixture *f, struct uuid7 id)
     struct store_owned *owned = NULL;
     struct uuid7 due[2];
     struct job job = { 0 };
+    struct outcome o;
     int64_t number;
 
     store_fixture_begin(f);
@@ -57,6 +58,12 @@ static void use_writer(struct store_fixture *f, struct uuid7 id)
     assert_int_equal(store_job_cancel_waiting(f->st, due[0], NULL, f->now_us, &f->e), 0);
     assert_int_equal(store_job_claim(f->st, "", 1, 2, f->now_us, &job, &f->e), 0);
     assert_int_equal(store_job_release(f->st, job.id, 1, NULL, f->now_us, &f->e), 0);
+    job_fini(&job);
+    assert_int_equal(store_job_claim(f->st, "", 1, 2, f->now_us, &job, &f->e), 0);
+    o = store_fixture_outcome(job.id, job.attempt);
+    assert_int_equal(store_job_retry(f->st, &o, f->now_us, f->now_us, &f->e), 0);
+    assert_int_equal(store_count_attempts(f->st, job.id, CAUSE_NONE, &number, &f->e), 0);
+    assert_int_equal(store_jobs_due(f->st, INT64_MAX, due, 2, &f->e), 1);
     job_fini(&job);
     assert_int_equal(store_next_due(f->st, &number, &f->e), 0);
     assert_int_equal(store_count_waiting(f->st, &number, &f->e), 0);
@@ -88,6 +95,11 @@ static void use_reader(struct store_fixture *f, struct store_reader *rd, struct 
     free(bytes);
     assert_int_equal(store_read_capture(rd, id, 1, STREAM_STDERR, &c, &f->e), 0);
     free(c.data);
+    for (int number = 0; number < 2; number++) {
+        AUTO_FINI(attempts) struct attempts list = { 0 };
+
+        assert_int_equal(store_read_attempts(rd, id, number, &list, &f->e), 0);
+    }
     assert_int_equal(store_read_ping(rd, &f->e), 0);
     for (unsigned states = 0; states < 1u << JOB_STATE_MAX_; states++) {
         filter.states = states;
