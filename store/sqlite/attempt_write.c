@@ -21,6 +21,7 @@ static const char RETRY[] =
     " scheduled_at_us = ?5, updated_at_us = ?6, reason = 'retry_backoff'"
     " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3 AND state = 'running'";
 
+/* VALUES: with a SELECT, which might give several rows, SQLite opens a statement journal. */
 static const char INSERT_ATTEMPT[] =
     "INSERT INTO attempt (job_id, number, cause, exit_code, signal, pid, started_at_us,"
     " finished_at_us, user_cpu_us, system_cpu_us, max_rss_bytes, leftovers_killed,"
@@ -29,9 +30,9 @@ static const char INSERT_ATTEMPT[] =
     " voluntary_switches, involuntary_switches, containment, limits_enforced,"
     " limits_by_cgroup, limits_exceeded, stdout_head_bytes, stderr_head_bytes, spawn_errno,"
     " spawn_stage, worker_id, worker_pid)"
-    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-    " ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, worker_id,"
-    " worker_pid FROM job WHERE id = ?1";
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+    " ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32,"
+    " (SELECT worker_id FROM job WHERE id = ?1), (SELECT worker_pid FROM job WHERE id = ?1))";
 static const char INSERT_OUTPUT[] =
     "INSERT INTO attempt_output (job_id, number, kind, bytes) VALUES (?1, ?2, ?3, ?4)";
 

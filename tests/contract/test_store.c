@@ -301,6 +301,13 @@ static int op_release(struct store_fixture *f, struct uuid7 id)
     return store_job_release(f->st, id, 1, "test", f->now_us, &f->e);
 }
 
+static int op_retry(struct store_fixture *f, struct uuid7 id)
+{
+    struct outcome o = store_fixture_outcome(id, 1);
+
+    return store_job_retry(f->st, &o, f->now_us + 1, f->now_us, &f->e);
+}
+
 static const struct operation {
     const char *name;
     enum job_event event;
@@ -314,6 +321,7 @@ static const struct operation {
     { "finish succeeded", JOB_EV_SUCCEED, JOB_SUCCEEDED, op_succeed },
     { "finish failed", JOB_EV_FAIL, JOB_FAILED, op_fail },
     { "finish canceled", JOB_EV_FAIL, JOB_CANCELED, op_end_canceled },
+    { "retry", JOB_EV_RETRY, JOB_SCHEDULED, op_retry },
     { "release", JOB_EV_RELEASE, JOB_QUEUED, op_release },
 };
 
@@ -339,6 +347,8 @@ static void try_operation(struct store_fixture *f, enum job_state from,
         assert_same_job(&before, &after);
         return;
     }
+    if (op->to == JOB_SCHEDULED)
+        before.scheduled_at_us = f->now_us - USEC_PER_MS + 1; /* when it is due again */
     assert_same_request(&before, &after);
     assert_int_equal(after.state, op->to);
     assert_int_equal(after.version, before.version + 1);
