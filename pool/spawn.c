@@ -61,8 +61,9 @@ static CHILD_CODE int reset_signals(void)
             continue;
         if (errno != EINVAL) /* SIGKILL, SIGSTOP, libc's own */
             return -1;
-        /* posix_spawn(), as make uses it, leaves the signals that libc keeps for itself ignored,
-         * and libc lets nobody touch them: ask the kernel, for which all zeros is SIG_DFL. */
+        /* posix_spawn(), as make uses it, leaves the signals that libc keeps for itself
+         * ignored, and libc lets nobody touch them: ask the kernel, for which all zeros is
+         * SIG_DFL. */
         (void)syscall(SYS_rt_sigaction, sig, kernel_default, NULL, NSIG / 8);
     }
     (void)sigemptyset(&none);
