@@ -134,8 +134,10 @@ static void a_finished_job_has_it_all(void **state)
     job.outcome.user_cpu_us = 1001;
     job.outcome.system_cpu_us = 2 * USEC_PER_SEC;
     job.outcome.max_rss_bytes = 1900544;
-    job.outcome.captures[STREAM_STDOUT] = (struct capture){ 100, 64, false, NULL };
-    job.outcome.captures[STREAM_STDERR] = (struct capture){ 7, 7, true, NULL };
+    job.outcome.captures[STREAM_STDOUT] =
+        (struct capture){ .total_bytes = 100, .kept_bytes = 64 };
+    job.outcome.captures[STREAM_STDERR] =
+        (struct capture){ .total_bytes = 7, .kept_bytes = 7, .spilled = true };
     result(&job, "{\"words\": 6}");
     assert_encodes(
         &job,
