@@ -193,7 +193,7 @@ SH_FILES := $(wildcard script/demo script/test script/install .ci/run tools/demo
               tools/check-layers tools/check-style tools/image-check tools/fresh-check tests/conformance/lint)
 
 .PHONY: check check-format check-layers check-style check-headers check-generated check-shell \
-        check-clang tidy lint-openapi format generate image-check fresh-check
+        check-clang tidy lint-openapi drift format generate image-check fresh-check
 check: check-format check-layers check-style check-headers check-generated check-shell check-clang tidy ## every static check (what is not installed is skipped, and says so)
 
 check-format: ## is the layout what clang-format makes of it?
@@ -255,6 +255,9 @@ format: ## lay out every C file
 
 lint-openapi: ## redocly and spectral over openapi.yaml (needs npm)
 	tests/conformance/lint
+
+drift: test-build ## hold the answers that the API tests get against openapi.yaml (needs npm)
+	tests/conformance/drift $(B)
 
 generate: ## write what follows from openapi.yaml
 	python3 tools/generate.py

@@ -18,7 +18,7 @@
 
 #define EVENTS_MAX                 64
 #define PROGRESS_MESSAGE_MAX_BYTES ((size_t)1024)
-#define WAITERS_MAX                20000
+#define WAITERS_DEFAULT            20000
 /* A chatty program must not make the disk spin: what attempts say is written this often at
  * most. */
 #define PROGRESS_INTERVAL_US (100 * USEC_PER_MS)
@@ -557,7 +557,8 @@ int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struc
     (void)pthread_mutex_init(&en->inbox.mutex, NULL); /* cannot fail for the default kind */
     (void)pthread_mutex_init(&en->status_mutex, NULL);
     make_pools(en);
-    r = waiters_new(WAITERS_MAX, on_earlier_waiter, en, &en->waiters, e);
+    r = waiters_new(conf->max_waiters ? conf->max_waiters : WAITERS_DEFAULT, on_earlier_waiter,
+                    en, &en->waiters, e);
     if (r < 0)
         return r;
     r = open_events(en, e);

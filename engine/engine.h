@@ -33,7 +33,8 @@ struct engine_conf {
     const struct front_start
         *start;               /* borrowed for engine_new() only; its descriptors are taken */
     int64_t max_waiting_jobs; /* scheduled and queued together; more is ERR_QUEUE_FULL */
-    usec_t drain_timeout_us;  /* for running attempts when jobd stops */
+    size_t max_waiters; /* requests that wait for a job; 0: 20000. Beyond: ERR_LONG_POLLS */
+    usec_t drain_timeout_us; /* for running attempts when jobd stops */
     /* Called once on the engine thread when recovery is done and workers are there; may be
      * NULL. */
     void (*on_ready)(void *ctx);

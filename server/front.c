@@ -110,6 +110,8 @@ static int start_engine(struct front *f, const struct front_start *start, struct
         .store = f->store,
         .start = start,
         .max_waiting_jobs = s->max_waiting_jobs,
+        /* Who waits keeps a connection: some are left for those who do not. */
+        .max_waiters = (size_t)(s->max_connections - s->max_connections / 4),
         .drain_timeout_us = s->drain_timeout_us,
         .on_ready = on_ready,
         .ctx = f,

@@ -2,6 +2,7 @@
 #include "tests/support/api.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@
 static const char config[] =
     "allow_commands: true\n"
     "workers: 2\n"
-    "drain_timeout: 1s\n"
+    "http_threads: 1\n"
+    "max_connections: 48\n" /* three quarters of them may wait */
     "functions:\n"
     "  - name: answer\n"
     "    command: [sh, -c, 'sleep \"$0\"; echo done', '{seconds}']\n"
@@ -36,7 +38,9 @@ struct call {
     bool answered;
     usec_t took_us;
     pthread_t thread;
+    sem_t *done; /* told at the end, unless NULL */
 };
+static sem_t one_is_done;
 
 static void *call_main(void *ctx)
 {
@@ -45,6 +49,8 @@ static void *call_main(void *ctx)
 
     c->answered = api_try(c->api, &c->request, &c->reply);
     c->took_us = clock_mono_us() - begun_us;
+    if (c->done)
+        (void)sem_post(c->done);
     return NULL;
 }
 
@@ -254,7 +260,8 @@ static void a_result_that_does_not_come_is_not_ready(void **state)
 /* -- many at once
  * ------------------------------------------------------------------------------ */
 
-#define CALLS 40
+#define CALLS       30
+#define WAITERS_MAX 36
 
 static void all_who_wait_for_a_job_are_answered(void **state)
 {
@@ -309,6 +316,49 @@ static void no_end_is_missed(void **state)
     }
 }
 
+/* As many wait as may: the next is told so at once, and a submit is taken without the wait. */
+static void no_more_requests_wait_than_may(void **state)
+{
+    const struct api *a = *state;
+    static struct call calls[WAITERS_MAX + 1];
+    const struct api_request submit = { .path = "/v1/jobs",
+                                        .body = sleeper,
+                                        .headers = { "Prefer: wait=50" } };
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char path[64];
+    char ids[2][API_ID_SIZE];
+    unsigned refused = 0;
+
+    (void)api_submit(a, sleeper, ids[0]);
+    (void)snprintf(path, sizeof path, "%s", api_job_path(ids[0], "?wait=50"));
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        calls[i] = (struct call){ .api = a, .request.path = path, .done = &one_is_done };
+        call_start(&calls[i]);
+    }
+    assert_int_equal(sem_wait(&one_is_done), 0); /* one is refused: all others wait */
+
+    api_get(a, path, &r);
+    assert_problem(&r, 429, "too-many-long-polls");
+    assert_header(&r, "Retry-After", "1");
+    api_get(a, api_job_path(ids[0], "/result?wait=50"), &r);
+    assert_problem(&r, 429, "too-many-long-polls");
+    api_get(a, api_job_path(ids[0], ""), &r);
+    assert_status(&r, 200);
+    api_send(a, &submit, &r);
+    assert_status(&r, 202);
+    assert_header(&r, "Preference-Applied", NULL);
+    (void)snprintf(ids[1], sizeof ids[1], "%s", api_text(&r, "id"));
+
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        api_post(a, api_job_path(ids[i], ":cancel"), "{\"mode\":\"force\"}", &r);
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        call_join(&calls[i]);
+        refused += calls[i].reply.status == 429;
+        api_reply_fini(&calls[i].reply);
+    }
+    assert_int_equal(refused, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,8 +374,10 @@ int main(void)
         cmocka_unit_test(a_result_that_does_not_come_is_not_ready),
         cmocka_unit_test(all_who_wait_for_a_job_are_answered),
         cmocka_unit_test(no_end_is_missed),
+        cmocka_unit_test(no_more_requests_wait_than_may),
     };
 
+    (void)sem_init(&one_is_done, 0, 0);
     api_configure(config);
     return api_finish(
         cmocka_run_group_tests_name("api/longpoll", tests, api_setup, api_teardown));

@@ -2,6 +2,7 @@
  * answer. */
 #include "tests/support/api.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -261,6 +262,39 @@ static void a_web_page_of_another_site_cannot_submit(void **state)
     assert_int_equal(json_array_size(api_at(r.json, "items")), 0);
 }
 
+/* Readers are opened when they are first needed: at this moment the database is not there. */
+static void a_database_that_cannot_be_read_is_told(void **state)
+{
+    static const char id[] = "01937f6c-2b9a-7c31-8e5d-3f1a9b7c2d4e";
+    static const char *const rests[] = { "", "?wait=1", "/result", "/logs/stdout" };
+    struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO(mem) char *db = mem_str(api_path(a, "data/jobd.db"));
+    AUTO(mem) char *aside = mem_str(api_path(a, "data/aside.db"));
+
+    api_stop(a, SIGTERM);
+    api_start(a);
+    assert_int_equal(rename(db, aside), 0);
+    for (size_t i = 0; i < COUNT_OF(rests); i++) {
+        api_get(a, api_job_path(id, rests[i]), &r);
+        assert_problem(&r, 503, "database-unavailable");
+        assert_header(&r, "Retry-After", "1");
+        assert_null(strstr(r.body, a->dir)); /* where it lies is nobody's business */
+    }
+    api_get(a, "/v1/jobs", &r);
+    assert_problem(&r, 503, "database-unavailable");
+    api_get(a, "/readyz", &r);
+    assert_problem(&r, 503, "database-unavailable");
+    api_get(a, "/livez", &r);
+    assert_status(&r, 200);
+
+    assert_int_equal(rename(aside, db), 0);
+    api_get(a, "/readyz", &r);
+    assert_status(&r, 200);
+    api_get(a, "/v1/jobs", &r);
+    assert_status(&r, 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +309,7 @@ int main(void)
         cmocka_unit_test(the_loopback_has_several_names),
         cmocka_unit_test(a_target_that_is_too_long_is_refused),
         cmocka_unit_test(a_web_page_of_another_site_cannot_submit),
+        cmocka_unit_test(a_database_that_cannot_be_read_is_told),
     };
 
     api_configure(config);

@@ -21,12 +21,13 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "tests/support/har.h"
 
 /* Far more than a sanitizer build on a busy machine needs; a hang ends in a failure. */
 #define START_TIMEOUT_MS 60000
 #define STOP_TIMEOUT_MS  90000
 #define CALL_TIMEOUT_MS  90000
-#define ROOMS            4
+#define ROOMS            32
 #define ROOM_SIZE        512
 
 static struct api server;
@@ -292,6 +293,7 @@ bool api_try(const struct api *a, const struct api_request *q, struct api_reply 
         ret_reply->body_len = body.len;
         ret_reply->body = buf_steal(&body);
         ret_reply->headers = buf_steal(&headers);
+        har_record(url, q, ret_reply);
     } else {
         print_message("%s %s: %s\n", q->method ? q->method : "GET or POST", url,
                       curl_easy_strerror(code));
