@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "base/crash.h"
 #include "base/fd.h"
 #include "base/log.h"
 
@@ -40,6 +41,7 @@ void supervisor_tell_front(struct supervisor *s)
 
         if (!slot->exit_untold)
             continue;
+        crash_point("supervisor.before_report");
         if (!tell(f, &msg))
             return;
         slot->exit_untold = false;

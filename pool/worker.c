@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -132,7 +133,9 @@ static void deliver(struct worker *w, struct outcome *take_outcome)
     }
     send_news(w);
     proto_put_outcome(link_out(w->link), &p->outcome);
+    crash_point("worker.before_outcome");
     link_flush(w->link);
+    crash_point("worker.after_outcome");
 }
 
 static void on_done(void *ctx, struct outcome *take_outcome)

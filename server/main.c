@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -150,6 +151,7 @@ int main(int argc, char **argv)
     AUTO_FINI(buf) struct buf help = { 0 };
     struct errinfo e = { 0 };
 
+    crash_init();
     if (cmdline_parse(argc, argv, get_variable("JOBD_CONFIG"), &line, &e) < 0)
         return complain(EX_USAGE, &e);
     switch (line.action) {
