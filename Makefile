@@ -125,7 +125,7 @@ $(TESTS): $(B)/%: $(O)/%.o $(SUPPORT_OBJ) $(LIB)
 $(BENCHES): $(B)/%: $(O)/%.o $(LIB)
 	$(SAY) LD $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PKG_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PKG_LIBS)
 
 $(LIB_OBJ) $(MAIN_OBJ): $(O)/%.o: %.c $(B)/flags
 	$(SAY) CC $<
@@ -190,7 +190,8 @@ CLANG_TIDY := $(shell command -v clang-tidy-14 || command -v clang-tidy)
 CLANG := $(shell command -v clang-14 || command -v clang)
 SHELLCHECK := $(shell command -v shellcheck)
 SH_FILES := $(wildcard script/demo script/test script/install .ci/run tools/demo tools/run-tests \
-              tools/check-layers tools/check-style tools/image-check tools/fresh-check tests/conformance/lint)
+              tools/check-layers tools/check-style tools/image-check tools/fresh-check \
+              tests/conformance/lint tests/conformance/drift)
 
 .PHONY: check check-format check-layers check-style check-headers check-generated check-shell \
         check-clang tidy lint-openapi drift format generate image-check fresh-check
