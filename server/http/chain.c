@@ -8,8 +8,8 @@
 #include "server/http/loopback.h"
 
 #define REQUEST_ID_MAX 128
-/* A refused body up to this length is read and dropped: a client that finds the connection closed
- * while it still sends may never see the answer (RFC 9112 9.6). */
+/* A refused body up to this length is read and dropped: a client that finds the connection
+ * closed while it still sends may never see the answer (RFC 9112 9.6). */
 #define DRAIN_MAX_BYTES ((uint64_t)8 << 20)
 
 struct arrival {

@@ -209,7 +209,6 @@ static void a_change_to_another_listed_version_does_not_end_the_wait(void **stat
     struct call c = {
         .api = a, .request.headers = { "If-None-Match: \"v1\", \"v2\"", "Prefer: wait=2" }
     };
-    AUTO_FINI(api_reply) struct api_reply r = { 0 };
     AUTO(mem) char *path = NULL;
     char id[API_ID_SIZE];
 
@@ -267,7 +266,6 @@ static void all_who_wait_for_a_job_are_answered(void **state)
 {
     const struct api *a = *state;
     static struct call calls[CALLS];
-    AUTO_FINI(api_reply) struct api_reply r = { 0 };
     char paths[3][64];
     char id[API_ID_SIZE];
 

@@ -45,7 +45,7 @@ int api_finish(int failed);
  * started again on its data. */
 void api_stop(struct api *a, int signal_number);
 void api_start(struct api *a);
-/* dir/name, in a buffer of the next call but three. */
+/* dir/name; good for the next 31 such calls, as all short texts that are returned here. */
 const char *api_path(const struct api *a, const char *name);
 
 /* -- requests -------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ void api_get(const struct api *a, const char *path, struct api_reply *ret_reply)
 void api_post(const struct api *a, const char *path, const char *body,
               struct api_reply *ret_reply);
 
-/* The value of a header, in a buffer of the next call but three; NULL: there is none. */
+/* The value of a header (a short text, see api_path()); NULL: there is none. */
 const char *api_header(const struct api_reply *r, const char *name);
 
 /* -- jobs -----------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ const char *api_header(const struct api_reply *r, const char *name);
 
 /* Submit: 202 is expected; the id goes to id, which is returned. */
 char *api_submit(const struct api *a, const char *body, char id[API_ID_SIZE]);
-/* "/v1/jobs/<id><rest>", in a buffer of the next call but three. */
+/* "/v1/jobs/<id><rest>" (a short text, see api_path()). */
 const char *api_job_path(const char *id, const char *rest);
 /* The job once it is final. */
 void api_await(const struct api *a, const char *id, struct api_reply *ret_reply);
