@@ -173,12 +173,16 @@ test-build: $(TESTS) all
 
 # ---- the program at work ------------------------------------------------------------------
 
-.PHONY: demo run bench
+.PHONY: demo run torture bench
 demo: all ## start jobd, give it real work, show what happened, stop it
 	tools/demo
 
 run: all ## serve on 127.0.0.1:8080 with the demo's functions, data in ./jobd-data
 	build/jobd --config examples/demo.yaml
+
+KILLS ?= 2000
+torture: all ## kill every part of jobd under load, KILLS times; then look for what is lost
+	tests/torture/torture --kills $(KILLS)
 
 bench: all $(BENCHES) ## measure, next to this machine's own ceilings
 	bench/run
