@@ -1,6 +1,7 @@
 #include "server/http/dispatch.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -174,6 +175,42 @@ static void log_answer(const struct request *r, int result)
                                     LSTR("reason", r->rs.err.text), LOG_END_ });
 }
 
+/* A suspended connection does not notice that its client has left; this asks the socket. */
+static bool client_has_left(const struct request *r)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct pollfd p = { .fd = info->connect_fd, .events = POLLRDHUP };
+
+    return poll(&p, 1, 0) > 0;
+}
+
+/* MHD wants more of a stream. Where it has to wait, the connection is suspended in the same way
+ * as for a handler. */
+static ssize_t read_stream(void *cls, uint64_t offset, char *block, size_t room)
+{
+    struct request *r = cls;
+
+    (void)offset;
+    if (r->stream_waited && client_has_left(r))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    r->stream_waited = false;
+    for (;;) {
+        ssize_t n;
+
+        (void)atomic_exchange_explicit(&r->phase, PHASE_RUNNING, memory_order_acq_rel);
+        n = r->answer.stream.read(r->answer.stream.ctx, &r->rq, block, room);
+        if (n > 0)
+            return n;
+        if (n != HTTP_STREAM_WAIT)
+            return n == HTTP_STREAM_END ? MHD_CONTENT_READER_END_OF_STREAM
+                                        : MHD_CONTENT_READER_END_WITH_ERROR;
+        r->stream_waited = true;
+        if (suspend(r))
+            return 0;
+    }
+}
+
 enum MHD_Result dispatch_answer(struct request *r, int result)
 {
     struct MHD_Response *response;
@@ -186,7 +223,7 @@ enum MHD_Result dispatch_answer(struct request *r, int result)
     add_common_headers(r);
     log_answer(r, result);
     r->stage = REQUEST_ANSWERED;
-    response = answer_to_mhd(&r->answer);
+    response = answer_to_mhd(&r->answer, read_stream, r);
     if (!response)
         return MHD_NO;
     queued = MHD_queue_response(r->connection, (unsigned)r->rs.status, response);

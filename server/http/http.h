@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "domain/faults.h"
@@ -98,6 +99,32 @@ int http_reply_static(struct http_resp *rs, int status, const char *content_type
 /* A part of a file: fd is taken. It must have these bytes, or the connection breaks. */
 int http_reply_file(struct http_resp *rs, int status, const char *content_type, int take_fd,
                     uint64_t offset, uint64_t len);
+
+/* A body that is made while it is sent, for what does not lie in one piece or is not there yet.
+ */
+struct http_stream {
+    /* Put up to room (> 0) bytes into block. Returns how many, or one of HTTP_STREAM_*. Called
+     * on HTTP threads, one call at a time, whenever the client can take more; a slow client
+     * delays nobody else. Must not block. rq lives; its handler has returned. */
+    ssize_t (*read)(void *ctx, struct http_req *rq, char *block, size_t room);
+    /* Once, when nobody will read any more: it has ended, or the client has gone. */
+    void (*free)(void *ctx);
+    void *ctx;
+};
+/* Nothing yet: read() has arranged for http_resume(rq) to be called, once, from whatever
+ * thread, and is then called again. To be done within seconds even if there is nothing new:
+ * only then is a client noticed that has gone. */
+#define HTTP_STREAM_WAIT 0
+/* That was all. */
+#define HTTP_STREAM_END (-1)
+/* It cannot be completed: the connection breaks, so that nobody takes the part for the whole.
+ */
+#define HTTP_STREAM_BREAK   (-2)
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
+/* stream.ctx is taken. len: exactly as many bytes follow; HTTP_LENGTH_UNKNOWN: until its end
+ * (chunked). */
+int http_reply_stream(struct http_resp *rs, int status, const char *content_type,
+                      const struct http_stream *take_stream, uint64_t len);
 /* No body: 204, 304. */
 int http_reply_empty(struct http_resp *rs, int status);
 

@@ -74,6 +74,7 @@ struct request {
     enum request_stage stage;
     atomic_int phase; /* enum phase in dispatch.c */
 
+    bool stream_waited;             /* the last that its stream said is HTTP_STREAM_WAIT */
     bool head;                      /* HEAD: answered as GET, the body stays here */
     const char *method;             /* as sent; borrowed from MHD */
     const struct http_route *route; /* NULL while refused, and for OPTIONS */

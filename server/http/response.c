@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "domain/json_text.h"
 
+#define STREAM_BLOCK_BYTES ((size_t)32 * 1024)
+
 /* -- headers --------------------------------------------------------------------------------
  */
 
@@ -80,6 +82,9 @@ static void drop_bytes(struct http_body_ *a)
 {
     free(a->heap);
     fd_fini(&a->fd);
+    if (a->stream.free)
+        a->stream.free(a->stream.ctx);
+    a->stream = (struct http_stream){ 0 };
     a->heap = NULL;
     a->bytes = NULL;
     a->len = 0;
@@ -139,6 +144,17 @@ int http_reply_file(struct http_resp *rs, int status, const char *content_type, 
     return 0;
 }
 
+int http_reply_stream(struct http_resp *rs, int status, const char *content_type,
+                      const struct http_stream *take_stream, uint64_t len)
+{
+    struct http_body_ *a = start(rs, status, ANSWER_STREAM);
+
+    a->stream = *take_stream;
+    a->stream_len = len;
+    http_set_header(rs, "Content-Type", "%s", content_type);
+    return 0;
+}
+
 int http_reply_empty(struct http_resp *rs, int status)
 {
     (void)start(rs, status, ANSWER_EMPTY);
@@ -167,7 +183,8 @@ void answer_drop_body(struct http_body_ *a)
 
 /* MHD copies no byte of a body: HEAP blocks go to it with MUST_FREE, and PERSISTENT is only for
  * static data. Where it takes nothing (out of memory) it frees nothing. */
-static struct MHD_Response *make_body(struct http_body_ *a)
+static struct MHD_Response *make_body(struct http_body_ *a,
+                                      MHD_ContentReaderCallback read_stream, void *cls)
 {
     static char nothing[1];
     struct MHD_Response *res;
@@ -189,6 +206,10 @@ static struct MHD_Response *make_body(struct http_body_ *a)
         if (res)
             a->fd = -1;
         return res;
+    case ANSWER_STREAM:
+        return MHD_create_response_from_callback(
+            a->stream_len == HTTP_LENGTH_UNKNOWN ? MHD_SIZE_UNKNOWN : a->stream_len,
+            STREAM_BLOCK_BYTES, read_stream, cls, NULL);
     case ANSWER_NONE:
     case ANSWER_EMPTY:
         break;
@@ -196,9 +217,10 @@ static struct MHD_Response *make_body(struct http_body_ *a)
     return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
 }
 
-struct MHD_Response *answer_to_mhd(struct http_body_ *a)
+struct MHD_Response *answer_to_mhd(struct http_body_ *a, MHD_ContentReaderCallback read_stream,
+                                   void *cls)
 {
-    struct MHD_Response *res = make_body(a);
+    struct MHD_Response *res = make_body(a, read_stream, cls);
 
     if (!res)
         return NULL;

@@ -16,7 +16,14 @@
 #define ANSWER_HEADERS_MAX 20
 #define ANSWER_ROOM_SIZE   512
 
-enum answer_kind { ANSWER_NONE, ANSWER_EMPTY, ANSWER_HEAP, ANSWER_STATIC, ANSWER_FILE };
+enum answer_kind {
+    ANSWER_NONE,
+    ANSWER_EMPTY,
+    ANSWER_HEAP,
+    ANSWER_STATIC,
+    ANSWER_FILE,
+    ANSWER_STREAM
+};
 
 struct answer_header {
     const char *name; /* borrowed: a constant */
@@ -33,6 +40,9 @@ struct http_body_ {
     int fd; /* FILE */
     uint64_t offset;
     uint64_t file_len;
+    struct http_stream
+        stream; /* STREAM: stays here, as it is read as long as the request lives */
+    uint64_t stream_len;
     size_t header_count;
     struct answer_header headers[ANSWER_HEADERS_MAX];
     size_t room_used;
@@ -45,8 +55,10 @@ const char *answer_header(const struct http_body_ *a, const char *name);
 void answer_set_static(struct http_body_ *a, const char *name, const char *value);
 /* Let go of the body, keep the headers but for those that describe the body. */
 void answer_drop_body(struct http_body_ *a);
-/* The answer as a response that the caller destroys; the body goes into it. */
-struct MHD_Response *answer_to_mhd(struct http_body_ *a);
+/* The answer as a response that the caller destroys; the body goes into it, but a stream, which
+ * MHD asks for by read_stream(cls, ...). */
+struct MHD_Response *answer_to_mhd(struct http_body_ *a, MHD_ContentReaderCallback read_stream,
+                                   void *cls);
 void answer_fini(struct http_body_ *a);
 
 #endif
