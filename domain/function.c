@@ -242,6 +242,11 @@ const char *function_pool(const struct function *fn)
     return fn->kind == FUNCTION_PROGRAM ? fn->name : "";
 }
 
+const struct limits *function_ceiling(const struct function_table *t, const struct function *fn)
+{
+    return fn ? &fn->limits : &t->command_limits;
+}
+
 void function_fini(struct function *fn)
 {
     free(fn->name);

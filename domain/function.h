@@ -56,6 +56,10 @@ const struct function *function_find(const struct function_table *t, const char 
 /* "" for a command function, else its name: the pool that runs its jobs. Borrowed. */
 const char *function_pool(const struct function *fn);
 
+/* The limits that no job of this function may raise; fn is NULL for a command job. Borrowed. */
+const struct limits *function_ceiling(const struct function_table *t,
+                                      const struct function *fn);
+
 /* Check the syntax of one configured argument: braces must pair, {name} is
  * [A-Za-z_][A-Za-z0-9_]*, {{ and }} stand for the braces themselves. ERR_CONFIG. */
 int function_check_template(const char *text, struct errinfo *e);

@@ -42,7 +42,9 @@ struct job {
     int priority;      /* higher first */
     usec_t timeout_us; /* 0: none */
     usec_t grace_us;   /* from the polite signal to the one that cannot be refused */
-    char *payload; /* JSON object with the members command, args, stdin, env, labels as sent */
+    /* A JSON object: command, args, stdin, env, labels, inputs as they were sent; limits,
+     * leftover and retry as they hold, when they are not the default. */
+    char *payload;
     size_t payload_len;
     usec_t created_at_us;
     usec_t scheduled_at_us; /* run_at; 0 when it could run at once */

@@ -22,6 +22,17 @@ static void check_program(struct job_spec_draft *d)
             d->faults, "#/env", "not-applicable",
             "the function is a warm program, which has one environment for all its jobs: "
             "send the values as args");
+    if (d->sent[SPEC_INPUTS])
+        faults_add(d->faults, "#/inputs", "not-applicable",
+                   "the function is a warm program, which has one working directory for all "
+                   "its jobs: send the data as args");
+    if (d->sent[SPEC_LIMITS])
+        faults_add(d->faults, "#/limits", "not-applicable",
+                   "the function is a warm program, whose limits are those of its "
+                   "configuration");
+    if (d->sent[SPEC_LEFTOVER])
+        faults_add(d->faults, "#/leftover", "not-applicable",
+                   "the function is a warm program, whose processes live on after a job");
 }
 
 static void check_members(struct job_spec_draft *d)
@@ -39,6 +50,8 @@ static void check_members(struct job_spec_draft *d)
                    "at most one of delay_seconds and run_at may be given");
     if (fn && fn->kind == FUNCTION_PROGRAM)
         check_program(d);
+    else
+        job_spec_limits_check(d);
     if (fn && fn->kind == FUNCTION_COMMAND) {
         function_check_args(fn, d->sent[SPEC_ARGS], d->faults);
         job_spec_env_check_function(d);
@@ -47,21 +60,36 @@ static void check_members(struct job_spec_draft *d)
 
 /* ---- decoding ---------------------------------------------------------------------- */
 
+static void add_member(struct buf *b, enum job_spec_member member, const json_t *value)
+{
+    buf_printf(b, "%s\"%s\":", b->len > 1 ? "," : "", job_spec_member_name(member));
+    json_text_add(b, value);
+}
+
+/* The same for a value that is made for it. */
+static void add_new_member(struct buf *b, enum job_spec_member member, json_t *take_value)
+{
+    add_member(b, member, take_value);
+    json_decref(take_value);
+}
+
 static char *payload_of(const struct job_spec_draft *d, size_t *ret_len)
 {
-    static const enum job_spec_member parts[] = { SPEC_COMMAND, SPEC_ARGS, SPEC_STDIN, SPEC_ENV,
-                                                  SPEC_LABELS };
+    static const enum job_spec_member parts[] = { SPEC_COMMAND, SPEC_ARGS,   SPEC_STDIN,
+                                                  SPEC_ENV,     SPEC_LABELS, SPEC_INPUTS };
+    const struct job_spec *spec = d->spec;
     AUTO_FINI(buf) struct buf b = { 0 };
 
     buf_add_char(&b, '{');
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        const json_t *value = d->sent[parts[i]];
-
-        if (!value)
-            continue;
-        buf_printf(&b, "%s\"%s\":", b.len > 1 ? "," : "", job_spec_member_name(parts[i]));
-        json_text_add(&b, value);
-    }
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        if (d->sent[parts[i]])
+            add_member(&b, parts[i], d->sent[parts[i]]);
+    if (!limits_empty(&spec->limits))
+        add_new_member(&b, SPEC_LIMITS, limits_encode(&spec->limits));
+    if (spec->leftover != LEFTOVER_KILL)
+        add_new_member(&b, SPEC_LEFTOVER, json_string(leftover_name(spec->leftover)));
+    if (d->sent[SPEC_RETRY] || spec->retry.max_attempts > 1)
+        add_new_member(&b, SPEC_RETRY, retry_encode(&spec->retry));
     buf_add_char(&b, '}');
     *ret_len = b.len;
     return buf_steal(&b);
@@ -78,6 +106,8 @@ static void fill_gaps(struct job_spec_draft *d)
         spec->grace_us = spec->fn ? spec->fn->grace_us : JOB_GRACE_DEFAULT_US;
     if (!spec->queue)
         spec->queue = mem_str(QUEUE_DEFAULT);
+    job_spec_limits_fill(d);
+    job_spec_retry_fill(d);
     spec->payload = payload_of(d, &spec->payload_len);
 }
 

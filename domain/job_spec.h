@@ -24,7 +24,10 @@ struct job_spec {
     usec_t delay_us;   /* 0: none */
     usec_t timeout_us; /* the job's own or its function's; 0: none */
     usec_t grace_us;
-    char *payload; /* compact JSON of command, args, stdin, env, labels as sent */
+    struct limits limits; /* the function's, lowered by the job's own */
+    enum leftover leftover;
+    struct retry_policy retry;
+    char *payload; /* as in struct job */
     size_t payload_len;
 };
 

@@ -151,7 +151,7 @@ static void decode_args(struct job_spec_draft *d, const json_t *value, const cha
     (void)pointer;
 }
 
-static void decode_base64(struct job_spec_draft *d, const json_t *value, const char *pointer)
+void job_spec_base64_decode(struct job_spec_draft *d, const json_t *value, const char *pointer)
 {
     AUTO_FINI(buf) struct buf bytes = { 0 };
 
@@ -180,7 +180,7 @@ static void decode_stdin(struct job_spec_draft *d, const json_t *value, const ch
         AUTO(mem) char *at = faults_pointer(pointer, name);
 
         if (text_equal(name, "base64"))
-            decode_base64(d, member, at);
+            job_spec_base64_decode(d, member, at);
         else if (!d->rules->lenient)
             faults_add(d->faults, at, "unknown-field", "there is no such field");
     }
@@ -271,9 +271,8 @@ static void decode_priority(struct job_spec_draft *d, const json_t *value, const
         d->spec->priority = (int)number;
 }
 
-/* A number of seconds, min..max_seconds; whether min itself is allowed says `zero`. */
-static void decode_seconds(struct job_spec_draft *d, const json_t *value, const char *pointer,
-                           bool zero, int max_seconds, usec_t *ret_us)
+void job_spec_seconds_decode(struct job_spec_draft *d, const json_t *value, const char *pointer,
+                             bool zero, int max_seconds, usec_t *ret_us)
 {
     usec_t us;
 
@@ -289,7 +288,7 @@ static void decode_seconds(struct job_spec_draft *d, const json_t *value, const 
 
 static void decode_delay(struct job_spec_draft *d, const json_t *value, const char *pointer)
 {
-    decode_seconds(d, value, pointer, true, JOB_DELAY_MAX_SECONDS, &d->spec->delay_us);
+    job_spec_seconds_decode(d, value, pointer, true, JOB_DELAY_MAX_SECONDS, &d->spec->delay_us);
 }
 
 static void decode_run_at(struct job_spec_draft *d, const json_t *value, const char *pointer)
@@ -305,12 +304,13 @@ static void decode_run_at(struct job_spec_draft *d, const json_t *value, const c
 
 static void decode_timeout(struct job_spec_draft *d, const json_t *value, const char *pointer)
 {
-    decode_seconds(d, value, pointer, false, JOB_TIMEOUT_MAX_SECONDS, &d->spec->timeout_us);
+    job_spec_seconds_decode(d, value, pointer, false, JOB_TIMEOUT_MAX_SECONDS,
+                            &d->spec->timeout_us);
 }
 
 static void decode_grace(struct job_spec_draft *d, const json_t *value, const char *pointer)
 {
-    decode_seconds(d, value, pointer, true, JOB_GRACE_MAX_SECONDS, &d->spec->grace_us);
+    job_spec_seconds_decode(d, value, pointer, true, JOB_GRACE_MAX_SECONDS, &d->spec->grace_us);
 }
 
 /* ---- the table --------------------------------------------------------------------- */
@@ -336,6 +336,10 @@ static const struct member {
     [SPEC_RUN_AT]   = MEMBER("run_at",               decode_run_at),
     [SPEC_TIMEOUT]  = MEMBER("timeout_seconds",      decode_timeout),
     [SPEC_GRACE]    = MEMBER("grace_period_seconds", decode_grace),
+    [SPEC_LIMITS]   = MEMBER("limits",               job_spec_limits_decode),
+    [SPEC_LEFTOVER] = MEMBER("leftover",             job_spec_leftover_decode),
+    [SPEC_RETRY]    = MEMBER("retry",                job_spec_retry_decode),
+    [SPEC_INPUTS]   = MEMBER("inputs",               job_spec_inputs_decode),
 };
 /* clang-format on */
 
@@ -352,23 +356,35 @@ static int find_member(const char *name)
     return -1;
 }
 
-static void unknown_member(struct job_spec_draft *d, const char *name)
+void job_spec_unknown(struct job_spec_draft *d, const char *pointer, const char *name,
+                      const char *const *table, size_t count)
 {
     struct suggestion s = { .word = name };
-    AUTO(mem) char *pointer = NULL;
+    AUTO(mem) char *at = NULL;
 
+    if (d->rules->lenient)
+        return;
     if (d->faults->count >= FAULTS_MAX) { /* only counted: spare the work */
         d->faults->total++;
         return;
     }
-    for (int i = 0; i < SPEC_MEMBER_MAX_; i++)
-        suggest_consider(&s, members[i].name);
-    pointer = faults_pointer("#", name);
+    for (size_t i = 0; i < count; i++)
+        suggest_consider(&s, table[i]);
+    at = faults_pointer(pointer, name);
     if (s.nearest)
-        faults_add(d->faults, pointer, "unknown-field",
-                   "there is no such field; did you mean %s?", s.nearest);
+        faults_add(d->faults, at, "unknown-field", "there is no such field; did you mean %s?",
+                   s.nearest);
     else
-        faults_add(d->faults, pointer, "unknown-field", "there is no such field");
+        faults_add(d->faults, at, "unknown-field", "there is no such field");
+}
+
+static void unknown_member(struct job_spec_draft *d, const char *name)
+{
+    const char *names[SPEC_MEMBER_MAX_];
+
+    for (int i = 0; i < SPEC_MEMBER_MAX_; i++)
+        names[i] = members[i].name;
+    job_spec_unknown(d, "#", name, names, SPEC_MEMBER_MAX_);
 }
 
 void job_spec_members_decode(struct job_spec_draft *d, const json_t *body)
@@ -383,7 +399,7 @@ void job_spec_members_decode(struct job_spec_draft *d, const json_t *body)
         if (i >= 0) {
             d->sent[i] = value;
             members[i].decode(d, value, members[i].pointer);
-        } else if (!d->rules->lenient) {
+        } else {
             unknown_member(d, name);
         }
     }

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "domain/job_spec.h"
 
@@ -27,6 +28,10 @@ enum job_spec_member {
     SPEC_RUN_AT,
     SPEC_TIMEOUT,
     SPEC_GRACE,
+    SPEC_LIMITS,
+    SPEC_LEFTOVER,
+    SPEC_RETRY,
+    SPEC_INPUTS,
     SPEC_MEMBER_MAX_
 };
 
@@ -46,6 +51,31 @@ const char *job_spec_member_name(enum job_spec_member member);
 /* job_spec_env.c: the decoder of env, and what is asked of the env of a function's job. */
 void job_spec_env_decode(struct job_spec_draft *d, const json_t *value, const char *pointer);
 void job_spec_env_check_function(struct job_spec_draft *d);
+
+/* job_spec_limits.c: the decoders of limits and leftover; that a job does not raise what its
+ * function allows; what holds in the end. */
+void job_spec_limits_decode(struct job_spec_draft *d, const json_t *value, const char *pointer);
+void job_spec_leftover_decode(struct job_spec_draft *d, const json_t *value,
+                              const char *pointer);
+void job_spec_limits_check(struct job_spec_draft *d);
+void job_spec_limits_fill(struct job_spec_draft *d);
+
+/* job_spec_retry.c: the decoder of retry, and what holds in the end. */
+void job_spec_retry_decode(struct job_spec_draft *d, const json_t *value, const char *pointer);
+void job_spec_retry_fill(struct job_spec_draft *d);
+
+/* job_spec_inputs.c: the decoder of inputs. */
+void job_spec_inputs_decode(struct job_spec_draft *d, const json_t *value, const char *pointer);
+
+/* A member that a nested object has and should not; table holds the count names that it may
+ * have. */
+void job_spec_unknown(struct job_spec_draft *d, const char *pointer, const char *name,
+                      const char *const *table, size_t count);
+/* A value of base64 text: adds a fault unless it is a string of it. */
+void job_spec_base64_decode(struct job_spec_draft *d, const json_t *value, const char *pointer);
+/* A number of seconds up to max_seconds; `zero`: 0 is allowed. */
+void job_spec_seconds_decode(struct job_spec_draft *d, const json_t *value, const char *pointer,
+                             bool zero, int max_seconds, usec_t *ret_us);
 
 /* Whether value has this type (json_is_*() said so); adds "must be <want>, not <type>" if not.
  */

@@ -46,3 +46,44 @@ bool limits_empty(const struct limits *l)
             return false;
     return true;
 }
+
+json_t *limits_encode(const struct limits *l)
+{
+    json_t *object = json_object();
+
+    for (int i = 0; i < LIMIT_MAX_; i++) {
+        int64_t value = l->values[i];
+        int64_t unit = limits[i].unit;
+
+        if (value == 0)
+            continue;
+        (void)json_object_set_new_nocheck(object, limits[i].name,
+                                          value % unit == 0
+                                              ? json_integer(value / unit)
+                                              : json_real((double)value / (double)unit));
+    }
+    return object;
+}
+
+bool limit_from_number(enum limit limit, double number, int64_t *ret_value)
+{
+    const struct limit_meta *meta = limit_meta(limit);
+
+    if (!(number >= (double)meta->min && number <= (double)meta->max))
+        return false;
+    *ret_value = (int64_t)(number * (double)meta->unit + 0.5);
+    return true;
+}
+
+struct limits limits_decode(const json_t *object)
+{
+    struct limits l = { 0 };
+
+    for (int i = 0; i < LIMIT_MAX_; i++) {
+        const json_t *value = json_object_get(object, limits[i].name);
+
+        if (json_is_number(value))
+            (void)limit_from_number((enum limit)i, json_number_value(value), &l.values[i]);
+    }
+    return l;
+}

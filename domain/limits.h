@@ -5,6 +5,7 @@
 #ifndef JOBD_DOMAIN_LIMITS_H
 #define JOBD_DOMAIN_LIMITS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,5 +38,12 @@ int limit_parse(const char *name);
 struct limits limits_lower(const struct limits *a, const struct limits *b);
 /* Whether there is none at all. */
 bool limits_empty(const struct limits *l);
+
+/* A new object with those that are set, in the client's units. */
+json_t *limits_encode(const struct limits *l);
+/* The reverse, for what jobd has checked before: anything else counts as not set. */
+struct limits limits_decode(const json_t *object);
+/* One value in the client's unit; false when it is out of range. */
+bool limit_from_number(enum limit limit, double number, int64_t *ret_value);
 
 #endif

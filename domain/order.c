@@ -122,7 +122,10 @@ static int build_command(const struct job *job, const struct function *fn,
     r = fill_env(job, json_object_get(payload, "env"), o, e);
     if (r < 0)
         return r;
-    return fill_stdin(payload, o, e);
+    r = fill_stdin(payload, o, e);
+    if (r < 0)
+        return r;
+    return inputs_decode(json_object_get(payload, "inputs"), &o->inputs, e);
 }
 
 /* ---- a warm program ---------------------------------------------------------------- */
@@ -161,8 +164,18 @@ static int check_function(const struct job *job, const struct function *fn, stru
     return 0;
 }
 
-int order_build(const struct job *job, const struct function *fn, struct order *ret_order,
-                struct errinfo *e)
+static void fill_limits(const json_t *payload, const struct limits *ceiling, struct order *o)
+{
+    struct limits own = limits_decode(json_object_get(payload, "limits"));
+    const char *name = json_string_value(json_object_get(payload, "leftover"));
+    int leftover = name ? leftover_parse(name) : -1;
+
+    o->limits = limits_lower(&own, ceiling);
+    o->leftover = leftover >= 0 ? (enum leftover)leftover : LEFTOVER_KILL;
+}
+
+int order_build(const struct job *job, const struct function *fn, const struct limits *ceiling,
+                struct order *ret_order, struct errinfo *e)
 {
     AUTO(json) json_t *payload = NULL;
     AUTO_FINI(order) struct order o = { 0 };
@@ -178,6 +191,7 @@ int order_build(const struct job *job, const struct function *fn, struct order *
     o.function = mem_str_or_null(job->function);
     o.timeout_us = job->timeout_us;
     o.grace_us = job->grace_us;
+    fill_limits(payload, ceiling, &o);
     if (fn && fn->kind == FUNCTION_PROGRAM) {
         build_line(job, payload, &o);
     } else {

@@ -38,10 +38,11 @@ struct order {
 
 /* Resolve a claimed job: placeholders filled, environment built (JOBD_JOB_ID, JOBD_ATTEMPT,
  * JOBD_FUNCTION, JOBD_FD and the job's own), stdin decoded (base64) or, when it is not given,
- * args as JSON. fn is NULL for a command job. ERR_VALIDATION: the job does not fit fn any more.
- */
-int order_build(const struct job *job, const struct function *fn, struct order *ret_order,
-                struct errinfo *e);
+ * args as JSON, inputs decoded. fn is NULL for a command job. The limits are those of the job
+ * lowered by the ceiling (see function_ceiling()), which may have changed since the submit.
+ * ERR_VALIDATION: the job does not fit fn any more. */
+int order_build(const struct job *job, const struct function *fn, const struct limits *ceiling,
+                struct order *ret_order, struct errinfo *e);
 void order_fini(struct order *o);
 DEFINE_AUTO_FINI(order, struct order)
 

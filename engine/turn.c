@@ -9,6 +9,7 @@
  */
 #include <assert.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -326,7 +327,7 @@ static int dispatch(struct turn *t, const struct link *link, const struct job *j
         }
     }
     order = mem_new0(sizeof *order);
-    r = order_build(job, fn, order, &why);
+    r = order_build(job, fn, function_ceiling(t->en->conf.functions, fn), order, &why);
     if (r < 0) {
         order_fini(order);
         free(order);
@@ -479,6 +480,7 @@ static void turn_publish(struct turn *t)
     publish_progress(en);
     drop_endings(en);
     links_flush(en->links);
+    crash_point("turn.before_answers");
     answer_requests(t);
     if (en->store_failing)
         log_info("store.recovered");
@@ -558,8 +560,10 @@ static int turn_apply(struct turn *t)
         r = apply_due(t);
     if (r == 0)
         r = apply_claims(t);
+    crash_point("turn.before_commit");
     if (r == 0)
         r = store_commit(t->en->conf.store, &t->err);
+    crash_point("turn.after_commit");
     return r;
 }
 

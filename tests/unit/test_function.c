@@ -233,7 +233,7 @@ static void an_argument_that_cannot_be_filled_is_refused(void **state)
 static void functions_are_found_by_name_and_know_their_pool(void **state)
 {
     struct function items[] = { convert, program };
-    struct function_table t = { items, COUNT_OF(items) };
+    struct function_table t = { .items = items, .count = COUNT_OF(items) };
 
     (void)state;
     assert_ptr_equal(function_find(&t, "score"), &items[1]);
@@ -246,7 +246,7 @@ static void functions_are_found_by_name_and_know_their_pool(void **state)
 
 static void fini_releases_all_and_may_be_called_twice(void **state)
 {
-    struct function_table t = { mem_array0(1, sizeof *t.items), 1 };
+    struct function_table t = { .items = mem_array0(1, sizeof *t.items), .count = 1 };
 
     (void)state;
     t.items[0].name = mem_str("n");

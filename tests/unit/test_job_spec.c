@@ -33,7 +33,7 @@ static struct function items[] = {
       .argc = 1,
       .grace_us = JOB_GRACE_DEFAULT_US },
 };
-static const struct function_table functions = { items, COUNT_OF(items) };
+static const struct function_table functions = { .items = items, .count = COUNT_OF(items) };
 
 enum { STRICT = 0, COMMANDS = 1, LENIENT = 2 };
 
@@ -83,7 +83,7 @@ static const struct bad {
     { "{\"function\":\"wc\",\"xyzzy\":1}", 0, "#/xyzzy", "unknown-field", "there is no such field" },
     { "{\"function\":\"wc\",\"\":1}", 0, "#/", "unknown-field", "there is no such field" },
     { "{\"function\":\"wc\",\"a/b~c d\xC3\xA4\":1}", 0, "#/a~1b~0c%20d%C3%A4", "unknown-field", "no such field" },
-    { "{\"function\":\"wc\",\"retry\":{}}", 0, "#/retry", "unknown-field", "no such field" },
+    { "{\"function\":\"wc\",\"webhook\":{}}", 0, "#/webhook", "unknown-field", "no such field" },
 
     { "{\"function\":7}", 0, "#/function", "wrong-type", "must be a string, not a number" },
     { "{\"function\":null}", 0, "#/function", "wrong-type", "not null" },
@@ -234,8 +234,8 @@ static void a_flood_of_unknown_members_is_bounded(void **state)
 static void long_lists_of_functions_are_cut(void **state)
 {
     struct function many[20];
-    struct function_table t = { many, COUNT_OF(many) };
-    struct function_table none = { NULL, 0 };
+    struct function_table t = { .items = many, .count = COUNT_OF(many) };
+    struct function_table none = { 0 };
     char names[COUNT_OF(many)][8];
     AUTO(json) json_t *body = json_pack("{s:s}", "function", "f1x");
 

@@ -31,7 +31,7 @@ static struct function items[] = {
       .argc = 3 },
     { .name = (char[]){ "score" }, .kind = FUNCTION_PROGRAM, .argv = score_argv, .argc = 1 },
 };
-static const struct function_table functions = { items, COUNT_OF(items) };
+static const struct function_table functions = { .items = items, .count = COUNT_OF(items) };
 static const struct job_spec_rules rules = { .functions = &functions, .allow_commands = true };
 
 /* From the request's text to the job as it is when it has been claimed for the second time. */
@@ -55,10 +55,11 @@ static void build(const char *body, struct order *ret_order)
 {
     AUTO_FINI(job) struct job job = { 0 };
     struct errinfo e = { 0 };
+    const struct function *fn;
 
     claimed(body, &job);
-    if (order_build(&job, job.function ? function_find(&functions, job.function) : NULL,
-                    ret_order, &e) != 0)
+    fn = job.function ? function_find(&functions, job.function) : NULL;
+    if (order_build(&job, fn, function_ceiling(&functions, fn), ret_order, &e) != 0)
         fail_msg("%s: %s", body, e.text);
 }
 
@@ -198,12 +199,14 @@ static void what_was_nested_as_deep_as_allowed_can_still_be_built(void **state)
     assert_non_null(strstr(o.input, "[[[[]]]]"));
 }
 
+static const struct limits ceiling;
+
 static void must_refuse(const struct job *job, const struct function *fn, const char *says)
 {
     struct order o = { .attempt = -7 };
     struct errinfo e = { 0 };
 
-    assert_int_equal(order_build(job, fn, &o, &e), ERR_VALIDATION);
+    assert_int_equal(order_build(job, fn, &ceiling, &o, &e), ERR_VALIDATION);
     assert_int_equal(o.attempt, -7); /* untouched */
     if (!strstr(e.text, says))
         fail_msg("\"%s\" does not say \"%s\"", e.text, says);
@@ -278,6 +281,47 @@ static void fini_may_be_called_twice(void **state)
     order_fini(&o);
 }
 
+static void limits_leftover_and_inputs_go_with_the_order(void **state)
+{
+    AUTO_FINI(order) struct order o = { 0 };
+    AUTO_FINI(order) struct order none = { 0 };
+
+    (void)state;
+    build(
+        "{\"function\":\"wc\",\"limits\":{\"cpu_seconds\":2.5,\"processes\":9},"
+        "\"leftover\":\"detach\",\"inputs\":[{\"path\":\"a/b\",\"content\":\"x\"}]}",
+        &o);
+    assert_int_equal(o.limits.values[LIMIT_CPU], 2500 * USEC_PER_MS);
+    assert_int_equal(o.limits.values[LIMIT_PROCESSES], 9);
+    assert_int_equal(o.limits.values[LIMIT_MEMORY], 0);
+    assert_int_equal(o.leftover, LEFTOVER_DETACH);
+    assert_int_equal(o.inputs.count, 1);
+    assert_string_equal(o.inputs.items[0].path, "a/b");
+    assert_string_equal(o.inputs.items[0].data, "x");
+    build("{\"function\":\"wc\"}", &none);
+    assert_true(limits_empty(&none.limits));
+    assert_int_equal(none.leftover, LEFTOVER_KILL);
+    assert_int_equal(none.inputs.count, 0);
+}
+
+/* The configuration was changed while the job waited. */
+static void a_limit_that_was_lowered_since_the_submit_holds(void **state)
+{
+    struct limits lowered = { 0 };
+    AUTO_FINI(job) struct job job = { 0 };
+    AUTO_FINI(order) struct order o = { 0 };
+    struct errinfo e = { 0 };
+
+    (void)state;
+    lowered.values[LIMIT_CPU] = USEC_PER_SEC;
+    lowered.values[LIMIT_OUTPUT] = 7;
+    claimed("{\"function\":\"wc\",\"limits\":{\"cpu_seconds\":2,\"processes\":9}}", &job);
+    assert_int_equal(order_build(&job, &items[0], &lowered, &o, &e), 0);
+    assert_int_equal(o.limits.values[LIMIT_CPU], USEC_PER_SEC);
+    assert_int_equal(o.limits.values[LIMIT_OUTPUT], 7);
+    assert_int_equal(o.limits.values[LIMIT_PROCESSES], 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +335,8 @@ int main(void)
         cmocka_unit_test(a_damaged_payload_is_refused),
         cmocka_unit_test(arguments_that_grow_too_large_are_refused),
         cmocka_unit_test(fini_may_be_called_twice),
+        cmocka_unit_test(limits_leftover_and_inputs_go_with_the_order),
+        cmocka_unit_test(a_limit_that_was_lowered_since_the_submit_holds),
     };
 
     return cmocka_run_group_tests_name("domain/order", tests, NULL, NULL);
