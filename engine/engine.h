@@ -35,6 +35,8 @@ struct engine_conf {
     int64_t max_waiting_jobs; /* scheduled and queued together; more is ERR_QUEUE_FULL */
     size_t max_waiters; /* requests that wait for a job; 0: 20000. Beyond: ERR_LONG_POLLS */
     usec_t drain_timeout_us; /* for running attempts when jobd stops */
+    int quarantine_after; /* workers that a job may end before it fails for good; 0: any number
+                           */
     /* Called once on the engine thread when recovery is done and workers are there; may be
      * NULL. */
     void (*on_ready)(void *ctx);

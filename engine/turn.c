@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "engine/state.h"
+#include "engine/verdict.h"
 #include "pool/spool.h"
 
 #define DUE_BATCH      1000
@@ -24,6 +25,8 @@ enum effect_kind {
     EFFECT_RUN,     /* worker_id owns (id, attempt): send it the order */
     EFFECT_CANCEL,  /* tell worker_id to stop (id, attempt) */
     EFFECT_SETTLED, /* (id, attempt) is in nobody's hand any more */
+    EFFECT_RETRIED, /* (id, attempt) has failed of this cause and is tried again: for the log */
+    EFFECT_QUARANTINED, /* ... and is not, as it has ended too many workers */
 };
 
 struct effect {
@@ -36,6 +39,8 @@ struct effect {
     struct order *order;                /* RUN; owned */
     enum proto_cancel_mode cancel_mode; /* CANCEL */
     usec_t grace_us;                    /* CANCEL */
+    enum cause cause;                   /* RETRIED */
+    usec_t delay_us;                    /* RETRIED */
 };
 
 struct turn {
@@ -116,11 +121,43 @@ static void publish_progress(struct engine *en)
 /* -- attempts that have ended ---------------------------------------------------------------
  */
 
-static enum job_event event_of(const struct outcome *o)
+static int retry_job(struct turn *t, const struct outcome *o, usec_t delay_us)
 {
-    if (outcome_is_release(o))
-        return JOB_EV_RELEASE;
-    return o->cause == CAUSE_NONE ? JOB_EV_SUCCEED : JOB_EV_FAIL;
+    usec_t due_us = t->now_us + delay_us;
+    struct effect *f;
+    int r;
+
+    r = store_job_retry(t->en->conf.store, o, due_us, t->now_us, &t->err);
+    if (r < 0)
+        return r;
+    t->waiting_delta += 1;
+    note_due(t, due_us);
+    f = add_effect(t, EFFECT_RETRIED, o->job_id);
+    f->attempt = o->attempt;
+    f->cause = o->cause;
+    f->delay_us = delay_us;
+    return 0;
+}
+
+/* The job fails for what it has done to its workers. */
+static int quarantine_job(struct turn *t, const struct outcome *o, int64_t losses)
+{
+    AUTO(mem)
+    char *message = mem_printf("%lld attempts have ended their worker; the last one: %s",
+                               (long long)losses, o->message ? o->message : "worker lost");
+    struct outcome last = *o; /* borrows all that o owns */
+
+    last.cause = CAUSE_QUARANTINED;
+    last.message = message;
+    add_effect(t, EFFECT_QUARANTINED, o->job_id)->attempt = o->attempt;
+    return store_job_finish(t->en->conf.store, &last, JOB_FAILED, t->now_us, &t->err);
+}
+
+static int release_job(struct turn *t, const struct outcome *o)
+{
+    t->waiting_delta += 1;
+    return store_job_release(t->en->conf.store, o->job_id, o->attempt,
+                             cause_meta(o->cause)->slug, t->now_us, &t->err);
 }
 
 static int apply_ending(struct turn *t, const struct ending *end)
@@ -128,22 +165,25 @@ static int apply_ending(struct turn *t, const struct ending *end)
     const struct outcome *o = &end->outcome;
     struct owned *owned = owned_find_attempt(&t->en->owned, o->job_id, o->attempt);
     struct store *st = t->en->conf.store;
-    enum job_state from;
+    struct verdict verdict;
     int to;
     int r;
 
     assert(owned && owned->settled); /* engine_settle() lets no stale one in */
-    from = owned->canceling ? JOB_CANCELING : JOB_RUNNING;
-    to = job_next(from, event_of(o));
+    r = verdict_find(st, o, t->en->conf.quarantine_after, &verdict, &t->err);
+    if (r < 0)
+        return r;
+    to = job_next(owned->canceling ? JOB_CANCELING : JOB_RUNNING, verdict.event);
     assert(to >= 0);
 
-    if (to == JOB_QUEUED) {
-        r = store_job_release(st, o->job_id, o->attempt, cause_meta(o->cause)->slug, t->now_us,
-                              &t->err);
-        t->waiting_delta += 1;
-    } else {
+    if (to == JOB_QUEUED)
+        r = release_job(t, o);
+    else if (to == JOB_SCHEDULED)
+        r = retry_job(t, o, verdict.delay_us);
+    else if (to == JOB_FAILED && verdict.losses > 0)
+        r = quarantine_job(t, o, verdict.losses);
+    else
         r = store_job_finish(st, o, (enum job_state)to, t->now_us, &t->err);
-    }
     if (r < 0)
         return r;
     attempt_settled(t, o->job_id, o->attempt, end->worker_id);
@@ -427,6 +467,18 @@ static void publish_settled(struct engine *en, const struct effect *f)
         proto_put_ack(&link->out, &ack);
 }
 
+static void log_ending(const struct effect *f)
+{
+    char id[UUID7_TEXT_SIZE];
+
+    (void)uuid7_format(f->id, id);
+    if (f->kind == EFFECT_QUARANTINED)
+        log_warn("job.quarantined", LSTR("job_id", id), LI64("attempt", f->attempt));
+    else
+        log_info("job.retry", LSTR("job_id", id), LI64("attempt", f->attempt),
+                 LI64("delay_us", f->delay_us), LSTR("reason", cause_meta(f->cause)->slug));
+}
+
 static void publish_effect(struct engine *en, const struct effect *f)
 {
     switch (f->kind) {
@@ -441,6 +493,10 @@ static void publish_effect(struct engine *en, const struct effect *f)
         break;
     case EFFECT_SETTLED:
         publish_settled(en, f);
+        break;
+    case EFFECT_RETRIED:
+    case EFFECT_QUARANTINED:
+        log_ending(f);
         break;
     }
 }

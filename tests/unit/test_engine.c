@@ -74,6 +74,7 @@ static void start_front(struct fixture *fx)
                                 .functions = &table,
                                 .start = &start,
                                 .max_waiting_jobs = fx->max_waiting_jobs,
+                                .quarantine_after = 3,
                                 .drain_timeout_us = 50 * USEC_PER_MS };
     int control[2];
 
@@ -684,6 +685,192 @@ static void a_scheduled_job_runs_when_its_time_has_come(void **state)
     worker_close(&w);
 }
 
+/* -- more than one attempt ------------------------------------------------------------------
+ */
+
+#define RETRY_DELAY_US (30 * USEC_PER_MS)
+
+/* A job that is tried again, at most so often, after RETRY_DELAY_US. more: other members. */
+static struct uuid7 submit_patient(struct fixture *fx, int max_attempts, const char *more)
+{
+    struct client c = submission();
+    struct uuid7 id;
+
+    free(c.rq.job.payload);
+    c.rq.job.payload = mem_printf(
+        "{\"retry\":{\"max_attempts\":%d,\"backoff\":\"constant\","
+        "\"initial_delay_seconds\":0.03,\"jitter\":0%s}}",
+        max_attempts, more);
+    c.rq.job.payload_len = strlen(c.rq.job.payload);
+    ask(fx, &c);
+    assert_int_equal(c.rq.result, 0);
+    id = c.rq.job.id;
+    job_fini(&c.rq.job);
+    return id;
+}
+
+static void assert_failed(struct fixture *fx, struct uuid7 id, int attempt, enum cause cause)
+{
+    struct job job = read_job(fx, id);
+
+    assert_int_equal(job.state, JOB_FAILED);
+    assert_int_equal(job.attempt, attempt);
+    assert_int_equal(job.outcome.cause, cause);
+    job_fini(&job);
+}
+
+/* The worker gets this attempt, which ends so. */
+static void run_attempt(struct worker *w, int attempt, enum cause cause)
+{
+    struct proto_attempt a = expect_run(w);
+
+    assert_int_equal(a.attempt, attempt);
+    send_outcome(w, &a, cause);
+    expect_ack(w, &a);
+}
+
+static void a_failed_attempt_is_followed_by_another_after_its_delay(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit_patient(fx, 3, "");
+    usec_t failed_us;
+    struct job job;
+
+    run_attempt(&w, 1, CAUSE_SIGNAL);
+    failed_us = clock_wall_us();
+    job = read_job(fx, id);
+    if (job.state == JOB_SCHEDULED) { /* else the next attempt was quicker than this thread */
+        assert_string_equal(job.reason, "retry_backoff");
+        assert_int_equal(job.outcome.cause, CAUSE_SIGNAL);
+    }
+    assert_in_range(job.scheduled_at_us, failed_us - USEC_PER_SEC, failed_us + RETRY_DELAY_US);
+    run_attempt(&w, 2, CAUSE_NONE);
+    assert_true(clock_wall_us() >= job.scheduled_at_us);
+    job_fini(&job);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_SUCCEEDED);
+    assert_int_equal(job.attempt, 2);
+    job_fini(&job);
+    worker_close(&w);
+}
+
+static void attempts_run_out(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit_patient(fx, 3, "");
+
+    run_attempt(&w, 1, CAUSE_SIGNAL);
+    run_attempt(&w, 2, CAUSE_EXIT_CODE);
+    run_attempt(&w, 3, CAUSE_DEADLINE_EXCEEDED);
+    assert_failed(fx, id, 3, CAUSE_DEADLINE_EXCEEDED);
+    worker_close(&w);
+}
+
+static void a_cause_that_the_policy_does_not_name_ends_the_job(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit_patient(fx, 9, ",\"on\":[\"worker_lost\",\"exit_code\"]");
+
+    run_attempt(&w, 1, CAUSE_EXIT_CODE);
+    run_attempt(&w, 2, CAUSE_SIGNAL);
+    assert_failed(fx, id, 2, CAUSE_SIGNAL);
+    worker_close(&w);
+}
+
+static void an_attempt_that_was_given_back_is_not_one_of_those_allowed(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit_patient(fx, 2, "");
+
+    run_attempt(&w, 1, CAUSE_NEVER_STARTED);
+    run_attempt(&w, 2, CAUSE_SIGNAL);
+    run_attempt(&w, 3, CAUSE_NEVER_STARTED);
+    run_attempt(&w, 4, CAUSE_SIGNAL);
+    assert_failed(fx, id, 4, CAUSE_SIGNAL);
+    worker_close(&w);
+}
+
+static void a_job_that_is_canceled_is_not_tried_again(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit_patient(fx, 9, "");
+    struct proto_attempt a = expect_run(&w);
+
+    assert_int_equal(cancel(fx, id, CANCEL_GRACEFUL), 0);
+    (void)expect_cancel(&w);
+    send_outcome(&w, &a, CAUSE_SIGNAL);
+    expect_ack(&w, &a);
+    await_state(fx, id, JOB_CANCELED);
+    worker_close(&w);
+}
+
+static void a_retry_waits_for_its_time_over_a_restart(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit_patient(fx, 2, "");
+
+    run_attempt(&w, 1, CAUSE_SIGNAL);
+    worker_close(&w);
+    kill_front(fx);
+    start_front(fx);
+    w = worker_connect(fx, 2, NULL);
+    run_attempt(&w, 2, CAUSE_NONE);
+    await_state(fx, id, JOB_SUCCEEDED);
+    worker_close(&w);
+}
+
+/* A worker that gets this attempt and dies of it. */
+static void lose_worker(struct fixture *fx, int64_t worker_id, int attempt)
+{
+    struct worker w = worker_connect(fx, worker_id, NULL);
+
+    assert_int_equal(expect_run(&w).attempt, attempt);
+    worker_close(&w);
+    report_exit(fx, worker_id);
+}
+
+static void a_job_that_loses_its_worker_is_tried_again(void **state)
+{
+    struct fixture *fx = *state;
+    struct uuid7 id = submit_patient(fx, 9, "");
+    struct worker w;
+
+    lose_worker(fx, 1, 1);
+    lose_worker(fx, 2, 2);
+    w = worker_connect(fx, 3, NULL);
+    run_attempt(&w, 3, CAUSE_NONE);
+    await_state(fx, id, JOB_SUCCEEDED);
+    worker_close(&w);
+}
+
+static void a_job_that_ends_one_worker_after_another_is_quarantined(void **state)
+{
+    struct fixture *fx = *state;
+    struct uuid7 id = submit_patient(fx, 9, "");
+    struct worker w;
+    struct job job;
+
+    lose_worker(fx, 1, 1);
+    w = worker_connect(fx, 2, NULL);
+    run_attempt(&w, 2, CAUSE_SIGNAL); /* counts for nothing here */
+    worker_close(&w);
+    report_exit(fx, 2);
+    lose_worker(fx, 3, 3);
+    lose_worker(fx, 4, 4);
+    await_state(fx, id, JOB_FAILED);
+    assert_failed(fx, id, 4, CAUSE_QUARANTINED);
+    job = read_job(fx, id);
+    assert_non_null(strstr(job.outcome.message, "3 attempts have ended their worker"));
+    assert_non_null(strstr(job.outcome.message, "signal 9"));
+    job_fini(&job);
+}
+
 static void draining_waits_for_the_running_then_gives_them_back(void **state)
 {
     struct fixture *fx = *state;
@@ -743,6 +930,14 @@ int main(void)
         T(too_many_waiting_jobs_are_refused),
         T(a_job_of_a_removed_function_is_rejected_not_looped),
         T(a_scheduled_job_runs_when_its_time_has_come),
+        T(a_failed_attempt_is_followed_by_another_after_its_delay),
+        T(attempts_run_out),
+        T(a_cause_that_the_policy_does_not_name_ends_the_job),
+        T(an_attempt_that_was_given_back_is_not_one_of_those_allowed),
+        T(a_job_that_is_canceled_is_not_tried_again),
+        T(a_retry_waits_for_its_time_over_a_restart),
+        T(a_job_that_loses_its_worker_is_tried_again),
+        T(a_job_that_ends_one_worker_after_another_is_quarantined),
         T(draining_waits_for_the_running_then_gives_them_back),
         T(the_engine_stops_when_the_supervisor_is_gone),
     };
