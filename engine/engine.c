@@ -167,8 +167,7 @@ static bool hello_holds(const struct proto_hello *hello, const struct owned *o)
     return false;
 }
 
-/* An attempt that the ledger gave to this worker but that never reached it. */
-static void settle_never_started(struct engine *en, const struct owned *o)
+void engine_settle_never_started(struct engine *en, const struct owned *o)
 {
     struct outcome outcome = { .job_id = o->id,
                                .attempt = o->attempt,
@@ -208,7 +207,7 @@ static void on_hello(void *ctx, struct link *link, const struct proto_hello *hel
              LI64("held", hello->held_count));
     for (const struct owned *o = en->owned.by_key; o; o = o->hh.next)
         if (o->worker_id == hello->worker_id && !hello_holds(hello, o))
-            settle_never_started(en, o);
+            engine_settle_never_started(en, o);
     stop_strangers(en, link, hello);
 }
 
@@ -247,17 +246,30 @@ static void on_progress(void *ctx, struct link *link, const struct proto_progres
 /* -- what the supervisor says ---------------------------------------------------------------
  */
 
-static void worker_exited(struct engine *en, const struct control_msg *msg)
+/* For people; NULL when it has ended as it should. */
+static const char *why_lost(const struct control_msg *msg, char room[96])
 {
-    char why[96];
-
-    if (WIFSIGNALED(msg->wait_status))
-        (void)snprintf(why, sizeof why, "worker process %d was killed by signal %d", msg->pid,
+    if (msg->wait_status == 0)
+        return NULL;
+    if (msg->wait_status == CONTROL_STATUS_UNKNOWN)
+        (void)snprintf(room, 96, "worker process %d of an earlier jobd has died", msg->pid);
+    else if (WIFSIGNALED(msg->wait_status))
+        (void)snprintf(room, 96, "worker process %d was killed by signal %d", msg->pid,
                        WTERMSIG(msg->wait_status));
     else
-        (void)snprintf(why, sizeof why, "worker process %d ended with exit code %d", msg->pid,
+        (void)snprintf(room, 96, "worker process %d ended with exit code %d", msg->pid,
                        WEXITSTATUS(msg->wait_status));
-    log_warn("worker.exited", LI64("worker_id", msg->worker_id), LSTR("why", why));
+    return room;
+}
+
+static void worker_exited(struct engine *en, const struct control_msg *msg)
+{
+    char room[96];
+    const char *why = why_lost(msg, room);
+
+    log_write(why ? LOG_WARN : LOG_INFO, "worker.exited",
+              (const struct log_field[]){
+                  LI64("worker_id", msg->worker_id), LSTR("why", why), { .name = NULL } });
     links_read_rest(en->links); /* its last words come first */
     for (const struct owned *o = en->owned.by_key; o; o = o->hh.next)
         if (o->worker_id == msg->worker_id && !o->settled)
@@ -321,7 +333,8 @@ static void control_event(struct engine *en)
 static bool pool_has_a_worker(struct engine *en, const struct pool *pool)
 {
     for (const struct link *link = links_first(en->links); link; link = link->next)
-        if (!link->broken && link->worker_id != 0 && text_equal(link->pool, pool->name))
+        if (!link->broken && link->worker_id != 0 && link->capacity > 0 &&
+            text_equal(link->pool, pool->name))
             return true;
     return false;
 }

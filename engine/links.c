@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define READ_CHUNK_BYTES ((size_t)64 * 1024)
 
@@ -89,8 +90,9 @@ static int take_hello(struct links *ls, struct link *link, const char *body, siz
     r = proto_get_hello(body, len, &hello, e);
     if (r < 0)
         return r;
-    if (link->worker_id != 0)
-        return err_set(e, ERR_PROTOCOL, "a second HELLO");
+    if (link->worker_id != 0 &&
+        (link->worker_id != hello.worker_id || !text_equal(link->pool, hello.pool)))
+        return err_set(e, ERR_PROTOCOL, "a second HELLO, of another worker");
     link->worker_id = hello.worker_id;
     link->pid = hello.pid;
     link->capacity = hello.capacity;

@@ -33,6 +33,7 @@ struct link {
 };
 
 struct links_events {
+    /* Also again on the same link, when a worker retires: its capacity is 0 from then on. */
     void (*on_hello)(void *ctx, struct link *link, const struct proto_hello *hello);
     /* outcome is taken. */
     void (*on_outcome)(void *ctx, struct link *link, struct outcome *take_outcome);

@@ -1,9 +1,10 @@
 /* engine/recovery.c - what a front finds when it opens the ledger of an earlier one.
  *
  * The ledger says which attempts are in hand, and whose. The supervisor says which workers
- * live. A live worker will connect and say what it holds: its attempts are left to its HELLO. A
- * dead one's tree is known to be empty (the supervisor has swept it, or the whole jobd is new),
- * so its attempts end with the outcome that it left in the spool, or else as lost.
+ * live, those of an earlier supervisor included. A live worker will connect and say what it
+ * holds: its attempts are left to its HELLO. A dead one's tree is known to be empty (the
+ * supervisor has swept it), so its attempts end with the outcome that it left in the spool, or
+ * else as lost.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -46,11 +47,15 @@ void engine_settle_lost(struct engine *en, const struct owned *o, const char *wh
     if (r != ERR_NOT_FOUND)
         log_error("outcome.unreadable", LSTR("error", e.text));
     outcome_fini(&outcome);
+    if (r == ERR_NOT_FOUND && !why) {
+        engine_settle_never_started(en, o);
+        return;
+    }
     outcome = (struct outcome){ .job_id = o->id,
                                 .attempt = o->attempt,
                                 .cause = CAUSE_WORKER_LOST,
                                 .exit_code = -1,
-                                .message = mem_str(why),
+                                .message = mem_str(why ? why : "the outcome cannot be read"),
                                 .started_at_us = o->started_at_us,
                                 .finished_at_us = clock_wall_us() };
     find_spilled(en->conf.data_dir, &outcome);
@@ -61,6 +66,14 @@ static bool worker_lives(const struct front_start *start, int64_t worker_id)
 {
     for (size_t i = 0; i < start->worker_count; i++)
         if (start->workers[i].worker_id == worker_id)
+            return true;
+    return false;
+}
+
+static bool worker_is_done(const struct front_start *start, int64_t worker_id)
+{
+    for (size_t i = 0; i < start->done_worker_count; i++)
+        if (start->done_workers[i] == worker_id)
             return true;
     return false;
 }
@@ -76,8 +89,10 @@ static int recover_owned(struct engine *en, struct errinfo *e)
                                     items[i].worker_id, items[i].started_at_us);
 
         o->canceling = items[i].state == JOB_CANCELING;
-        if (!worker_lives(en->conf.start, o->worker_id))
-            engine_settle_lost(en, o, "the worker process died together with its supervisor");
+        if (worker_is_done(en->conf.start, o->worker_id))
+            engine_settle_lost(en, o, NULL);
+        else if (!worker_lives(en->conf.start, o->worker_id))
+            engine_settle_lost(en, o, "the worker process has died");
     }
     return n < 0 ? n : 0;
 }
@@ -98,7 +113,7 @@ static int recover_pools(struct engine *en, struct errinfo *e)
 }
 
 /* Outcomes of attempts that are in nobody's hand: recorded by a front that died before it could
- * remove the file. A live worker removes its own. */
+ * remove the file, or say so to the worker. */
 static void remove_stray_outcomes(struct engine *en)
 {
     char path[PATHS_SIZE];
@@ -119,8 +134,7 @@ static void remove_stray_outcomes(struct engine *en)
         if (!uuid7_parse(id_text, &id) ||
             !text_to_i64(entry->d_name + UUID7_TEXT_SIZE, 1, INT32_MAX, &attempt))
             continue;
-        if (!owned_find_attempt(&en->owned, id, (int)attempt) &&
-            en->conf.start->worker_count == 0)
+        if (!owned_find_attempt(&en->owned, id, (int)attempt))
             spool_remove(en->conf.data_dir, id, (int)attempt);
     }
     (void)closedir(dir);

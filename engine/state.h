@@ -81,9 +81,12 @@ struct engine {
 void engine_settle(struct engine *en, int64_t worker_id, bool from_spool,
                    struct outcome *take_outcome);
 
-/* The owner of this attempt is dead and its tree is empty: settle it with what it left in the
- * spool, else as lost; why is for people. */
+/* The owner of this attempt has ended and its tree is empty: settle it with what it left in the
+ * spool, else as lost; why is for people. why NULL: it ended with the exit code 0, which says
+ * that it left everything that it had started, so the attempt never reached it. */
 void engine_settle_lost(struct engine *en, const struct owned *o, const char *why);
+/* An attempt that the ledger gave to a worker but that never reached it. */
+void engine_settle_never_started(struct engine *en, const struct owned *o);
 
 /* The pool of that name, or NULL. */
 struct pool *engine_pool(struct engine *en, const char *name);

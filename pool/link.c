@@ -215,6 +215,12 @@ static void on_ready(void *ctx, uint32_t events)
         go_down(l, r < 0);
 }
 
+void link_read_rest(struct link *l)
+{
+    if (link_is_up(l))
+        on_ready(l, EPOLLIN);
+}
+
 bool link_is_up(const struct link *l)
 {
     return l->watch.fd >= 0;

@@ -39,5 +39,7 @@ bool link_is_up(const struct link *l);
 /* Where to append frames; then link_flush(). Borrowed. Only while the link is up. */
 struct buf *link_out(struct link *l);
 void link_flush(struct link *l);
+/* Take in what has come and was not looked at yet. */
+void link_read_rest(struct link *l);
 
 #endif

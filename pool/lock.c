@@ -55,8 +55,8 @@ static int refuse(const char *data_dir, pid_t holder, bool alive, struct errinfo
                        " first (kill %d) or give this one another directory: %s",
                        (int)holder, (int)holder, data_dir);
     return err_set(e, ERR_LOCKED,
-                   "processes left by the jobd with pid %d still use the data directory: try"
-                   " again once they have ended (see `pgrep -a jobd`): %s",
+                   "the front of a jobd that has ended (pid %d) still holds the data directory:"
+                   " try again once it has ended too (see `pgrep -a jobd-front`): %s",
                    (int)holder, data_dir);
 }
 

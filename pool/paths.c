@@ -1,6 +1,7 @@
 #include "pool/paths.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,16 @@ char *paths_listen(const char *data_dir, char room[PATHS_SIZE])
 char *paths_front_socket(const char *data_dir, char room[PATHS_SIZE])
 {
     return make(room, "%s/run/front.sock", data_dir);
+}
+
+char *paths_worker_dir(const char *data_dir, char room[PATHS_SIZE])
+{
+    return make(room, "%s/run/workers", data_dir);
+}
+
+char *paths_worker(const char *data_dir, int64_t worker_id, char room[PATHS_SIZE])
+{
+    return make(room, "%s/run/workers/%" PRId64, data_dir, worker_id);
 }
 
 char *paths_outcome_dir(const char *data_dir, char room[PATHS_SIZE])
@@ -116,6 +127,9 @@ int paths_prepare(const char *data_dir, struct errinfo *e)
         return err_set(e, ERR_CONFIG, "the name of the data directory has more than %d bytes",
                        PATHS_DIR_MAX);
     r = fd_make_dirs(paths_outcome_dir(data_dir, room), DIR_MODE, e);
+    if (r < 0)
+        return r;
+    r = fd_make_dirs(paths_worker_dir(data_dir, room), DIR_MODE, e);
     if (r < 0)
         return r;
     return fd_make_dirs(paths_output_dir(data_dir, room), DIR_MODE, e);

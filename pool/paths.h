@@ -1,9 +1,10 @@
 /* pool/paths.h - the files below the data directory, named in one place.
  *
- *   jobd.lock                           held by every process of a running jobd
+ *   jobd.lock                           held by the supervisor and the front of a running jobd
  *   token.key                           the secret behind page cursors (base/token.h)
  *   run/jobd.pid  run/listen            the supervisor's pid; the bound addresses, one a line
  *   run/front.sock                      where workers connect
+ *   run/workers/<worker_id>             locked by that worker while it lives
  *   run/outcomes/<job>.<attempt>        an outcome that the front has not acknowledged
  *   output/<job>.<attempt>.<stream>     output too large or too slow to be kept inline
  *
@@ -12,6 +13,8 @@
  */
 #ifndef JOBD_POOL_PATHS_H
 #define JOBD_POOL_PATHS_H
+
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/uuid7.h"
@@ -25,6 +28,8 @@ char *paths_token_key(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_pid(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_listen(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_front_socket(const char *data_dir, char room[PATHS_SIZE]);
+char *paths_worker_dir(const char *data_dir, char room[PATHS_SIZE]);
+char *paths_worker(const char *data_dir, int64_t worker_id, char room[PATHS_SIZE]);
 char *paths_outcome_dir(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_outcome(const char *data_dir, struct uuid7 id, int attempt, char room[PATHS_SIZE]);
 char *paths_output_dir(const char *data_dir, char room[PATHS_SIZE]);

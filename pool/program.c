@@ -63,6 +63,7 @@ struct program {
 };
 
 static void start(struct program *p);
+static void slot_cancel(struct slot *s, enum proto_cancel_mode mode, usec_t grace_us);
 
 /* ---- slots --------------------------------------------------------------------------------
  */
@@ -262,7 +263,9 @@ static void after_answer(struct program *p)
 {
     p->served++;
     p->failures = 0;
-    if (p->fn->max_jobs > 0 && p->served >= p->fn->max_jobs && !p->retiring) {
+    if (p->retiring)
+        return;
+    if (p->shut_down || (p->fn->max_jobs > 0 && p->served >= p->fn->max_jobs)) {
         p->recycled = true;
         retire(p);
     }
@@ -389,8 +392,11 @@ static void bury(struct program *p, bool none_left)
     for (s = slot_next(p, NULL); s; s = slot_next(p, s)) {
         enum cause cause;
 
-        if (!s->sent || send_again(p, s, unread))
+        if (!s->sent || send_again(p, s, unread)) {
+            if (p->shut_down) /* there will be no other process for it */
+                slot_cancel(s, PROTO_CANCEL_SHUTDOWN, 0);
             continue;
+        }
         intended = intended || s->attempt.stop_cause != CAUSE_NONE;
         if (s->answered)
             p->served++;
@@ -605,6 +611,24 @@ void program_cancel(struct program *p, struct uuid7 job_id, int attempt,
             slot_cancel(s, mode, grace_us);
             return;
         }
+}
+
+void program_retire(struct program *p)
+{
+    p->shut_down = true;
+    loop_clear_timer(p->host->loop, &p->restart);
+    for (struct slot *s = slot_next(p, NULL); s; s = slot_next(p, s))
+        if (!s->sent)
+            slot_cancel(s, PROTO_CANCEL_SHUTDOWN, 0);
+    if (is_up(p) && !slot_sent(p)) {
+        p->recycled = true;
+        retire(p);
+    }
+}
+
+bool program_is_down(const struct program *p)
+{
+    return p->pid == 0;
 }
 
 void program_shut_down(struct program *p)

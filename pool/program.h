@@ -33,6 +33,11 @@ void program_run(struct program *p, struct order *take_order);
 /* grace_us < 0: the order's own. An attempt that is not there is none to cancel. */
 void program_cancel(struct program *p, struct uuid7 job_id, int attempt,
                     enum proto_cancel_mode mode, usec_t grace_us);
+/* Let it answer what it has, then ask it to end; start nothing again. Attempts that it was not
+ * given yet end with CAUSE_SHUTDOWN. */
+void program_retire(struct program *p);
+/* There is no process, nor anything of its tree. */
+bool program_is_down(const struct program *p);
 /* Stop what runs now and start nothing again. Attempts end with CAUSE_SHUTDOWN. */
 void program_shut_down(struct program *p);
 /* The attempts that it has; returns how many. */

@@ -5,7 +5,7 @@
  *     `---- front cannot be kept up ------------^
  *
  * In SERVE front and workers are kept up; in DRAIN the front only, so that it can write down
- * how attempts end; in END the workers' life pipes are closed, and nobody is started any more.
+ * how attempts end; in END the workers are told to stop, and nobody is started any more.
  */
 #include "pool/supervisor.h"
 
@@ -26,6 +26,7 @@
 #include "pool/run_files.h"
 #include "pool/supervisor_state.h"
 #include "pool/tree.h"
+#include "pool/worker_files.h"
 
 #define LOCK_WAIT_US    (5 * USEC_PER_SEC)  /* for processes that an old jobd left behind */
 #define END_TIMEOUT_US  (10 * USEC_PER_SEC) /* for workers, once their life pipes are closed */
@@ -35,29 +36,42 @@
 
 /* ---- the end -------------------------------------------------------------------------- */
 
-/* Whoever is still there is to go; exit_code is the service's. */
+/* Signal a child that was not reaped yet: its number cannot be anybody else's. */
+static void signal_child(const struct child *c, int signal_number)
+{
+    if (c->pid != 0)
+        (void)kill(c->pid, signal_number); /* a zombie does not mind */
+}
+
+static void signal_workers(struct supervisor *s, int signal_number)
+{
+    for (size_t i = 0; i < s->slots.count; i++)
+        signal_child(&s->slots.items[i].process, signal_number);
+    elders_signal(&s->elders, signal_number);
+}
+
+static size_t workers_alive(const struct supervisor *s)
+{
+    return slots_alive(&s->slots, NULL) + elders_alive(&s->elders, NULL);
+}
+
+/* Whoever is still there is to go; exit_code is the service's. A worker that has not got as far
+ * as to heed the signal has no attempt, and ends with its life pipe. */
 static void begin_end(struct supervisor *s, int exit_code)
 {
     s->phase = PHASE_END;
     s->exit_code = exit_code;
     s->deadline_us = clock_mono_us() + END_TIMEOUT_US;
+    signal_workers(s, SIGTERM);
     for (size_t i = 0; i < s->slots.count; i++)
         fd_fini(&s->slots.items[i].life_fd);
 }
 
-/* Kill a child that was not reaped yet: its number cannot be anybody else's. */
-static void kill_child(const struct child *c)
-{
-    if (c->pid != 0)
-        (void)kill(c->pid, SIGKILL); /* a zombie does not mind */
-}
-
 static void kill_workers(struct supervisor *s)
 {
-    log_error("worker.stop_timeout", LI64("workers", slots_alive(&s->slots, NULL)));
-    for (size_t i = 0; i < s->slots.count; i++)
-        kill_child(&s->slots.items[i].process);
-    kill_child(&s->front.process);
+    log_error("worker.stop_timeout", LI64("workers", workers_alive(s)));
+    signal_workers(s, SIGKILL);
+    signal_child(&s->front.process, SIGKILL);
     s->deadline_us = NEVER;
 }
 
@@ -71,7 +85,7 @@ static void check_deadline(struct supervisor *s, usec_t now_us)
     }
     log_error("front.stop_timeout", LI64("front_pid", s->front.process.pid),
               LI64("timeout_us", s->conf->stop_timeout_us));
-    kill_child(&s->front.process);
+    signal_child(&s->front.process, SIGKILL);
     begin_end(s, 0);
 }
 
@@ -79,7 +93,7 @@ static void check_end(struct supervisor *s)
 {
     int killed;
 
-    if (s->phase != PHASE_END || s->front.process.pid != 0 || slots_alive(&s->slots, NULL) > 0)
+    if (s->phase != PHASE_END || s->front.process.pid != 0 || workers_alive(s) > 0)
         return;
     killed = tree_sweep(NULL, NULL); /* until the kernel says that we have no child */
     if (killed > 0)
@@ -143,15 +157,36 @@ static void worker_ended(struct supervisor *s, struct slot *slot, int wait_statu
 
     log_exit(expected ? LOG_DEBUG : LOG_WARN, "worker.exited", slot->worker_id,
              slot->process.pid, wait_status);
+    worker_file_remove(s->conf->data_dir, slot->worker_id);
     fd_fini(&slot->life_fd);
     slot_ended(slot, wait_status, clock_mono_us());
+}
+
+/* The file of one that was done goes when a front has taken that in: see supervisor_control.c.
+ */
+static void elder_has_ended(struct supervisor *s, struct elder *elder, int wait_status)
+{
+    int64_t worker_id = elder->info.worker_id;
+    bool done = worker_file_is_signed_off(s->conf->data_dir, worker_id);
+
+    log_write(done ? LOG_INFO : LOG_WARN, "worker.retired",
+              (const struct log_field[]){ LI64("worker_id", worker_id),
+                                          LI64("worker_pid", elder->info.pid),
+                                          LBOOL("done", done),
+                                          { .name = NULL } });
+    if (done)
+        wait_status = 0;
+    else
+        worker_file_remove(s->conf->data_dir, worker_id);
+    elder_ended(elder, wait_status);
 }
 
 static bool is_known(void *ctx, pid_t pid)
 {
     struct supervisor *s = ctx;
 
-    return pid == s->front.process.pid || slots_find(&s->slots, pid) != NULL;
+    return pid == s->front.process.pid || slots_find(&s->slots, pid) != NULL ||
+           elders_find_child(&s->elders, pid) != NULL;
 }
 
 /* By the time that a worker can be reaped its children are ours. They are swept before the
@@ -165,9 +200,13 @@ static void reap(struct supervisor *s)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct slot *slot = slots_find(&s->slots, pid);
+        struct elder *elder = elders_find_child(&s->elders, pid);
 
         if (slot) {
             worker_ended(s, slot, status);
+            worker_lost = true;
+        } else if (elder) {
+            elder_has_ended(s, elder, status);
             worker_lost = true;
         } else if (pid == s->front.process.pid) {
             front_ended(s, status);
@@ -179,6 +218,17 @@ static void reap(struct supervisor *s)
         if (killed > 0)
             log_warn("worker.leftovers_killed", LI64("processes", killed));
     }
+}
+
+/* Those whom an earlier supervisor had started are not ours to reap. */
+static void look_after_elders(struct supervisor *s)
+{
+    const struct pollfd *polls = s->polls + SUPERVISOR_POLLS;
+    struct elder *elder;
+    size_t cursor = 0;
+
+    while ((elder = elders_poll_next(&s->elders, polls, &cursor)))
+        elder_has_ended(s, elder, CONTROL_STATUS_UNKNOWN);
 }
 
 static void start_front(struct supervisor *s, usec_t now_us)
@@ -201,6 +251,7 @@ static void start_front(struct supervisor *s, usec_t now_us)
     }
     f->told = s->stop != STOP_NOT ? STOP_DRAIN : STOP_NOT; /* by struct front_start */
     slots_forget_exits(&s->slots);
+    elders_forget_exits(&s->elders);
     child_started(&f->process, pid, now_us);
     log_info("front.started", LI64("front_pid", pid));
 }
@@ -288,13 +339,8 @@ static usec_t next_due(const struct supervisor *s)
     return due_us;
 }
 
-static void wait_for_event(const struct supervisor *s)
+static void wait_for_event(struct supervisor *s)
 {
-    struct pollfd fds[] = {
-        { .fd = s->signal_fd, .events = POLLIN },
-        { .fd = s->front.control_fd,
-          .events = (short)(s->front.full ? POLLIN | POLLOUT : POLLIN) },
-    };
     usec_t due_us = next_due(s);
     usec_t wait_ms = -1;
 
@@ -302,7 +348,13 @@ static void wait_for_event(const struct supervisor *s)
         wait_ms = (due_us - clock_mono_us() + USEC_PER_MS - 1) / USEC_PER_MS;
         wait_ms = wait_ms < 0 ? 0 : earlier(wait_ms, INT_MAX);
     }
-    (void)poll(fds, COUNT_OF(fds), (int)wait_ms); /* every cause is looked at anyway */
+    s->polls[0] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
+    s->polls[1] =
+        (struct pollfd){ .fd = s->front.control_fd,
+                         .events = (short)(s->front.full ? POLLIN | POLLOUT : POLLIN) };
+    elders_poll_prepare(&s->elders, s->polls + SUPERVISOR_POLLS);
+    /* Every cause is looked at anyway. */
+    (void)poll(s->polls, SUPERVISOR_POLLS + s->elders.count, (int)wait_ms);
 }
 
 static void loop(struct supervisor *s)
@@ -314,6 +366,7 @@ static void loop(struct supervisor *s)
         read_signals(s);
         supervisor_hear_front(s);
         reap(s);
+        look_after_elders(s);
         now_us = clock_mono_us();
         check_deadline(s, now_us);
         start_workers(s, now_us);
@@ -347,6 +400,37 @@ static int open_signals(int *ret_fd, struct errinfo *e)
     return 0;
 }
 
+/* The workers that a killed supervisor has left: all that there will be of their kind. */
+static int adopt_workers(struct supervisor *s, struct errinfo *e)
+{
+    AUTO_FINI(worker_census) struct worker_census c = { 0 };
+    int r;
+
+    r = worker_files_scan(s->conf->data_dir, &c, e);
+    if (r < 0)
+        return r;
+    s->last_worker_id = clock_wall_us(); /* above all that an earlier run counted up to, */
+    if (s->last_worker_id < c.highest_worker_id) /* even when the clock was put back */
+        s->last_worker_id = c.highest_worker_id;
+    elders_init(&s->elders, c.count);
+    for (size_t i = 0; i < c.count; i++)
+        elders_add(&s->elders, &c.items[i].info, fd_take(&c.items[i].pid_fd), false);
+    if (c.count > 0 || c.dead_count > 0)
+        log_info("supervisor.adopted", LI64("workers", elders_alive(&s->elders, NULL)),
+                 LI64("done_workers", c.count - elders_alive(&s->elders, NULL)),
+                 LI64("dead_workers", c.dead_count));
+    return 0;
+}
+
+static void make_room(struct supervisor *s)
+{
+    size_t workers = s->slots.count + s->elders.count;
+
+    s->alive = mem_array0(workers + 1, sizeof *s->alive);
+    s->done = mem_array0(s->elders.count + 1, sizeof *s->done);
+    s->polls = mem_array0(SUPERVISOR_POLLS + s->elders.count, sizeof *s->polls);
+}
+
 static int prepare(struct supervisor *s, struct errinfo *e)
 {
     int r;
@@ -361,6 +445,10 @@ static int prepare(struct supervisor *s, struct errinfo *e)
     r = open_signals(&s->signal_fd, e);
     if (r < 0)
         return r;
+    r = adopt_workers(s, e);
+    if (r < 0)
+        return r;
+    make_room(s);
     return run_files_open(s->conf->data_dir, &s->listen_fd, e);
 }
 
@@ -371,6 +459,10 @@ static struct supervisor *supervisor_free(struct supervisor *s)
     fd_fini(&s->signal_fd);
     fd_fini(&s->listen_fd);
     fd_fini(&s->front.control_fd);
+    elders_fini(&s->elders);
+    free(s->alive);
+    free(s->done);
+    free(s->polls);
     free(s);
     return NULL;
 }
@@ -390,7 +482,6 @@ int supervisor_run(const struct supervisor_conf *conf)
     s->conf = conf;
     s->signal_fd = s->listen_fd = s->front.control_fd = -1;
     s->deadline_us = NEVER;
-    s->last_worker_id = clock_wall_us(); /* above all that an earlier run counted up to */
     r = prepare(s, &e);
     if (r < 0) {
         log_error("supervisor.start_failed", LSTR("reason", e.text));

@@ -5,6 +5,8 @@
  * it allocates nothing. Signals: SIGTERM or SIGINT drains and stops, a second one stops now.
  * When a worker dies, what its job left behind is reparented here, killed and reaped; only then
  * is the front told, so "exited" means that nothing of its tree is alive.
+ * When the supervisor is killed, its workers finish what they hold and end. The next supervisor
+ * adopts those that still live (pool/elders.h): its front knows them like all others.
  */
 #ifndef JOBD_POOL_SUPERVISOR_H
 #define JOBD_POOL_SUPERVISOR_H
@@ -33,6 +35,8 @@ struct front_start {
     int worker_listen_fd; /* run/front.sock, listening, non-blocking */
     const struct worker_info *workers; /* alive at the time of the fork */
     size_t worker_count;
+    const int64_t *done_workers; /* some that have ended and left nothing undone */
+    size_t done_worker_count;
     bool stopping; /* jobd is being stopped already */
 };
 
@@ -47,12 +51,16 @@ struct control_msg {
     int32_t type;
     int32_t pid;         /* CONTROL_WORKER_EXITED */
     int64_t worker_id;   /* CONTROL_WORKER_EXITED */
-    int32_t wait_status; /* CONTROL_WORKER_EXITED: as from waitpid(2) */
+    int32_t wait_status; /* CONTROL_WORKER_EXITED: as from waitpid(2), or the constant below */
     int32_t reserved;
 };
 
+/* The wait_status of a worker that was not our child: not one that waitpid(2) gives. */
+#define CONTROL_STATUS_UNKNOWN (-1)
+
 struct supervisor_conf {
     const char *data_dir;
+    int lock_fd; /* from supervisor_lock(), for supervisor and front; -1 in tests: none */
     const struct function_table *functions;
     unsigned command_workers; /* may be 0 when there are only program functions */
     int64_t output_max_bytes; /* kept of each stream of an attempt */
@@ -66,8 +74,8 @@ struct supervisor_conf {
 };
 
 /* Take the lock of the data directory: ERR_LOCKED with the other's pid in the text when a jobd
- * (or a worker of one) still lives in it. *ret_lock_fd stays open for the life of the process
- * and is inherited by front and workers. */
+ * (or the front of one) still lives in it. *ret_lock_fd stays open for the life of the process
+ * and is inherited by the front. */
 int supervisor_lock(const char *data_dir, int *ret_lock_fd, struct errinfo *e);
 
 /* Run until stopped. Returns the process's exit code: 0 stopped as asked; 1 the front could not

@@ -6,6 +6,7 @@
 #include "base/crash.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "pool/worker_files.h"
 
 static bool tell(struct front *f, const struct control_msg *msg)
 {
@@ -13,6 +14,42 @@ static bool tell(struct front *f, const struct control_msg *msg)
 
     f->full = n < 0 && (errno == EAGAIN || errno == ENOBUFS);
     return n >= 0; /* any other failure: it is dying, and the next front needs no telling */
+}
+
+/* False: there is no room for more now. */
+static bool tell_exit(struct front *f, int64_t worker_id, pid_t pid, int wait_status)
+{
+    const struct control_msg msg = {
+        .type = CONTROL_WORKER_EXITED,
+        .pid = (int32_t)pid,
+        .worker_id = worker_id,
+        .wait_status = wait_status,
+    };
+
+    crash_point("supervisor.before_report");
+    return tell(f, &msg);
+}
+
+static void tell_exits(struct supervisor *s)
+{
+    struct front *f = &s->front;
+
+    for (size_t i = 0; i < s->slots.count; i++) {
+        struct slot *slot = &s->slots.items[i];
+
+        if (slot->exit_untold &&
+            !tell_exit(f, slot->worker_id, slot->exit_pid, slot->exit_status))
+            return;
+        slot->exit_untold = false;
+    }
+    for (size_t i = 0; i < s->elders.count; i++) {
+        struct elder *elder = &s->elders.items[i];
+
+        if (elder->exit_untold &&
+            !tell_exit(f, elder->info.worker_id, elder->info.pid, elder->exit_status))
+            return;
+        elder->exit_untold = false;
+    }
 }
 
 void supervisor_tell_front(struct supervisor *s)
@@ -30,22 +67,15 @@ void supervisor_tell_front(struct supervisor *s)
             return;
         f->told = s->stop;
     }
-    for (size_t i = 0; i < s->slots.count; i++) {
-        struct slot *slot = &s->slots.items[i];
-        struct control_msg msg = {
-            .type = CONTROL_WORKER_EXITED,
-            .pid = (int32_t)slot->exit_pid,
-            .worker_id = slot->worker_id,
-            .wait_status = slot->exit_status,
-        };
+    tell_exits(s);
+}
 
-        if (!slot->exit_untold)
-            continue;
-        crash_point("supervisor.before_report");
-        if (!tell(f, &msg))
-            return;
-        slot->exit_untold = false;
-    }
+/* A front that is ready has recovered with what it was told at its start. Of those that end
+ * later the next one is told. */
+static void forget_done_elders(const struct supervisor *s)
+{
+    for (size_t i = 0; i < s->front.done_told; i++)
+        worker_file_remove(s->conf->data_dir, s->done[i]);
 }
 
 void supervisor_hear_front(struct supervisor *s)
@@ -61,6 +91,7 @@ void supervisor_hear_front(struct supervisor *s)
             continue;
         f->ready = true;
         f->ever_ready = true;
+        forget_done_elders(s);
         log_info("front.ready", LI64("front_pid", f->process.pid),
                  LI64("start_us", clock_mono_us() - f->process.started_us));
     }

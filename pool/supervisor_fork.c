@@ -2,14 +2,17 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clean.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "pool/worker.h"
+#include "pool/worker_files.h"
 
 /* A terminal sends ^C and its hang-up to the whole process group: only the supervisor acts. */
 static void ignore_terminal(void)
@@ -32,6 +35,8 @@ static void drop_supervisor_fds(struct supervisor *s)
     fd_fini(&s->front.control_fd);
     for (size_t i = 0; i < s->slots.count; i++)
         fd_fini(&s->slots.items[i].life_fd);
+    for (size_t i = 0; i < s->elders.count; i++)
+        fd_fini(&s->elders.items[i].pid_fd);
 }
 
 __attribute__((noreturn)) static void be_front(struct supervisor *s, int control_fd,
@@ -42,6 +47,8 @@ __attribute__((noreturn)) static void be_front(struct supervisor *s, int control
         .worker_listen_fd = s->listen_fd,
         .workers = s->alive,
         .worker_count = alive,
+        .done_workers = s->done,
+        .done_worker_count = s->front.done_told,
         .stopping = s->stop != STOP_NOT,
     };
 
@@ -52,22 +59,34 @@ __attribute__((noreturn)) static void be_front(struct supervisor *s, int control
 }
 
 __attribute__((noreturn)) static void be_worker(struct supervisor *s, const struct slot *slot,
-                                                int life_fd)
+                                                int life_fd, int file_fd, pid_t supervisor_pid)
 {
     struct worker_conf conf = {
         .worker_id = slot->worker_id,
+        .supervisor_pid = supervisor_pid,
         .data_dir = s->conf->data_dir,
         .program = slot->program,
         .output_max_bytes = s->conf->output_max_bytes,
         .life_fd = life_fd,
     };
+    struct errinfo e;
+    int code;
 
     drop_supervisor_fds(s);
+    if (s->conf->lock_fd >= 0)
+        (void)close(s->conf->lock_fd);
     fd_fini(&s->listen_fd);
     for (size_t i = 0; i < s->conf->front_fd_count; i++)
         (void)close(s->conf->front_fds[i]);
     ignore_terminal();
-    _exit(worker_main(&conf));
+    if (worker_file_sign(file_fd, slot_pool(slot), &e) < 0) {
+        log_error("worker.not_started", LSTR("reason", e.text));
+        _exit(EXIT_FAILURE);
+    }
+    code = worker_main(&conf);
+    if (code == 0)
+        worker_file_sign_off(file_fd);
+    _exit(code); /* file_fd is open until now: its lock says that this worker lives */
 }
 
 int supervisor_fork_front(struct supervisor *s, struct errinfo *e)
@@ -77,6 +96,8 @@ int supervisor_fork_front(struct supervisor *s, struct errinfo *e)
     int pair[2];
     pid_t pid;
 
+    alive += elders_alive(&s->elders, s->alive + alive);
+    s->front.done_told = elders_done(&s->elders, s->done);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "socketpair");
     s->front.control_fd = pair[0];
@@ -93,21 +114,26 @@ int supervisor_fork_front(struct supervisor *s, struct errinfo *e)
 
 int supervisor_fork_worker(struct supervisor *s, struct slot *slot, struct errinfo *e)
 {
-    AUTO_FINI(fd) int workers_fd = -1;
+    AUTO_FINI(fd) int workers_fd = -1, file_fd = -1;
+    pid_t pid, self = getpid();
     int life[2];
-    pid_t pid;
+    int r;
 
     if (sys.pipe2(life, O_CLOEXEC) < 0)
         return err_sys(e, "pipe");
     workers_fd = life[0];
     slot->life_fd = life[1];
     slot->worker_id = ++s->last_worker_id;
-    pid = sys.fork();
-    if (pid == 0)
-        be_worker(s, slot, fd_take(&workers_fd));
-    if (pid < 0) {
-        fd_fini(&slot->life_fd);
-        return err_sys(e, "fork");
+    r = worker_file_make(s->conf->data_dir, slot->worker_id, &file_fd, e);
+    if (r == 0) {
+        pid = sys.fork();
+        if (pid == 0)
+            be_worker(s, slot, fd_take(&workers_fd), fd_take(&file_fd), self);
+        if (pid > 0)
+            return (int)pid;
+        r = err_sys(e, "fork");
+        worker_file_remove(s->conf->data_dir, slot->worker_id);
     }
-    return (int)pid;
+    fd_fini(&slot->life_fd);
+    return r;
 }

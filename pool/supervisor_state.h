@@ -7,8 +7,11 @@
 #define JOBD_POOL_SUPERVISOR_STATE_H
 
 #include "pool/child.h"
+#include "pool/elders.h"
 #include "pool/slots.h"
 #include "pool/supervisor.h"
+
+#define SUPERVISOR_POLLS 2 /* signals, the front */
 
 enum phase { PHASE_SERVE, PHASE_DRAIN, PHASE_END, PHASE_DONE };
 enum stop { STOP_NOT, STOP_DRAIN, STOP_NOW };
@@ -20,6 +23,7 @@ struct front {
     bool ever_ready;      /* this one or an earlier one was serving */
     bool full;            /* its control socket takes no more for the moment */
     enum stop told;       /* what this one knows */
+    size_t done_told;     /* of supervisor.done: what its struct front_start says */
     unsigned stop_starts; /* while jobd is being stopped */
 };
 
@@ -29,12 +33,15 @@ struct supervisor {
     int listen_fd; /* run/front.sock */
     struct front front;
     struct slots slots;
+    struct elders elders;
     int64_t last_worker_id;
     enum phase phase;
     enum stop stop;     /* what was asked of us */
     usec_t deadline_us; /* of the phase: monotonic; INT64_MAX: none */
     int exit_code;
-    struct worker_info alive[SUPERVISOR_WORKERS_MAX]; /* for struct front_start */
+    struct worker_info *alive; /* for struct front_start: room for all */
+    int64_t *done;             /* the same */
+    struct pollfd *polls;      /* SUPERVISOR_POLLS, then the elders' */
 };
 
 /* Fork a new front, with a control socket of its own, or the next worker of a slot, with a life

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/crash.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -18,6 +20,7 @@
 #include "pool/tree.h"
 
 #define ACK_WAIT_US       (2 * USEC_PER_SEC)
+#define SPOOL_RETRY_US    USEC_PER_SEC
 #define PROGRESS_EVERY_US (100 * USEC_PER_MS)
 #define PENDING_MAX       (PROTO_HELD_MAX - PROGRAM_CAPACITY)
 
@@ -36,13 +39,21 @@ struct news {
     struct timer timer; /* set: something was sent lately */
 };
 
+/* Each state goes to a later one only. */
+enum life {
+    LIFE_SERVE,
+    LIFE_RETIRE, /* finish what is there */
+    LIFE_STOP,   /* stop what is there */
+};
+
 struct worker {
     const struct worker_conf *conf;
     struct loop *loop;
     struct reaper reaper;
     struct link *link;
     struct attempt_host host;
-    struct watch life;
+    struct watch life_end;
+    struct watch sigterm;
 
     struct command *command; /* what runs, in a command worker */
     struct program *program; /* in the host of a program */
@@ -51,9 +62,9 @@ struct worker {
     unsigned pending_count;
     struct news news;
 
-    bool ending;
+    enum life life;
     bool ack_wait_over;
-    struct timer ack_wait;
+    struct timer ack_wait; /* from when nothing runs any more */
 };
 
 /* ---- progress -----------------------------------------------------------------------------
@@ -114,10 +125,16 @@ static void spool(struct worker *w, struct pending *p)
         p->spooled = true;
 }
 
-static void spool_pending(struct worker *w)
+/* Whether all of them are there. */
+static bool spool_pending(struct worker *w)
 {
-    for (unsigned i = 0; i < w->pending_count; i++)
+    bool all = true;
+
+    for (unsigned i = 0; i < w->pending_count; i++) {
         spool(w, &w->pending[i]);
+        all = all && w->pending[i].spooled;
+    }
+    return all;
 }
 
 /* Keep it until the front has it: in memory while the front is there, else also on disk. */
@@ -213,7 +230,7 @@ static bool holds(const struct worker *w, const struct order *order)
 
 static bool has_room(const struct worker *w)
 {
-    if (w->ending)
+    if (w->life != LIFE_SERVE)
         return false;
     return w->program ? program_has_room(w->program) : !w->command;
 }
@@ -253,9 +270,9 @@ static void cancel(struct worker *w, const struct proto_cancel *c)
 /* ---- the front ----------------------------------------------------------------------------
  */
 
-static void on_up(void *ctx)
+/* Said on each new connection, and once more when this worker retires. */
+static void say_hello(struct worker *w)
 {
-    struct worker *w = ctx;
     struct proto_hello hello = {
         .worker_id = w->conf->worker_id,
         .pid = getpid(),
@@ -266,8 +283,17 @@ static void on_up(void *ctx)
         hello.capacity = PROGRAM_CAPACITY;
         text_copy(hello.pool, sizeof hello.pool, w->conf->program->name);
     }
+    if (w->life != LIFE_SERVE)
+        hello.capacity = 0;
     hello.held_count = list_held(w, hello.held);
     proto_put_hello(link_out(w->link), &hello);
+}
+
+static void on_up(void *ctx)
+{
+    struct worker *w = ctx;
+
+    say_hello(w);
     for (unsigned i = 0; i < w->pending_count; i++)
         proto_put_outcome(link_out(w->link), &w->pending[i].outcome);
     link_flush(w->link);
@@ -276,7 +302,7 @@ static void on_up(void *ctx)
 
 static void on_down(void *ctx)
 {
-    spool_pending(ctx);
+    (void)spool_pending(ctx); /* those that could not be are tried again before the end */
 }
 
 static int on_run(struct worker *w, const char *body, size_t len, struct errinfo *e)
@@ -318,45 +344,108 @@ static int on_frame(void *ctx, enum proto_type type, const char *body, size_t le
 /* ---- the end ------------------------------------------------------------------------------
  */
 
+static bool is_idle(const struct worker *w)
+{
+    struct proto_attempt running[PROTO_HELD_MAX];
+
+    return list_running(w, running) == 0;
+}
+
+/* The front has had its time. What cannot be written down now may be later. */
 static void on_ack_wait_over(void *ctx)
 {
     struct worker *w = ctx;
 
     w->ack_wait_over = true;
+    if (!spool_pending(w) && w->life == LIFE_RETIRE)
+        loop_set_timer(w->loop, &w->ack_wait, clock_mono_us() + SPOOL_RETRY_US);
 }
 
-static void on_life(void *ctx, uint32_t events)
+static void await_acks(struct worker *w)
 {
-    struct worker *w = ctx;
-    char ignored[64];
+    if (w->ack_wait.at_us == 0 && !w->ack_wait_over)
+        loop_set_timer(w->loop, &w->ack_wait, clock_mono_us() + ACK_WAIT_US);
+}
 
-    (void)events;
-    if (read(w->life.fd, ignored, sizeof ignored) > 0)
+static void retire(struct worker *w)
+{
+    if (w->life != LIFE_SERVE)
         return;
-    loop_unwatch(w->loop, &w->life);
-    w->ending = true;
-    loop_set_timer(w->loop, &w->ack_wait, clock_mono_us() + ACK_WAIT_US);
+    w->life = LIFE_RETIRE;
+    if (link_is_up(w->link)) {
+        say_hello(w);
+        link_flush(w->link);
+    }
+    if (w->program)
+        program_retire(w->program);
+}
+
+static void stop(struct worker *w)
+{
+    retire(w);
+    if (w->life == LIFE_STOP)
+        return;
+    w->life = LIFE_STOP;
     if (w->program)
         program_shut_down(w->program);
     else if (w->command)
         command_cancel(w->command, PROTO_CANCEL_SHUTDOWN, 0);
 }
 
-/* Nothing runs any more, and the front has every outcome, or cannot take it now. */
-static bool is_over(const struct worker *w)
+static void on_life_end(void *ctx, uint32_t events)
 {
-    struct proto_attempt running[PROTO_HELD_MAX];
+    struct worker *w = ctx;
+    char ignored[64];
 
-    if (!w->ending || list_running(w, running) > 0)
+    (void)events;
+    if (read(w->life_end.fd, ignored, sizeof ignored) > 0)
+        return;
+    loop_unwatch(w->loop, &w->life_end);
+    retire(w);
+}
+
+/* Without the supervisor that forked us nobody else would tell us to stop. */
+static void on_sigterm(void *ctx, uint32_t events)
+{
+    struct worker *w = ctx;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(w->sigterm.fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    if ((int)info.ssi_pid == w->conf->supervisor_pid || getppid() != w->conf->supervisor_pid)
+        stop(w);
+}
+
+/* Nothing runs any more, and the front has every outcome, or cannot take it now. */
+static bool is_over(struct worker *w)
+{
+    if (w->life == LIFE_SERVE || !is_idle(w))
         return false;
-    return w->pending_count == 0 || !link_is_up(w->link) || w->ack_wait_over;
+    if (w->life == LIFE_RETIRE && w->program && !program_is_down(w->program))
+        return false;
+    if (w->pending_count == 0)
+        return true;
+    await_acks(w);
+    if (link_is_up(w->link) && !w->ack_wait_over)
+        return false;
+    return spool_pending(w) || (w->life == LIFE_STOP && w->ack_wait_over);
+}
+
+/* What the front has sent before it knew is still to be refused. */
+static bool has_ended(struct worker *w)
+{
+    if (!is_over(w))
+        return false;
+    link_read_rest(w->link);
+    return is_over(w);
 }
 
 static int serve(struct worker *w)
 {
     struct errinfo e;
 
-    while (!is_over(w))
+    while (!has_ended(w))
         if (loop_turn(w->loop, &e) < 0) {
             log_error("worker.loop_failed", LSTR("reason", e.text));
             return 1;
@@ -364,9 +453,11 @@ static int serve(struct worker *w)
     return 0;
 }
 
-static void tear_down(struct worker *w)
+/* Whether nothing that it knows is lost. */
+static bool tear_down(struct worker *w)
 {
-    spool_pending(w);
+    bool all_spooled = spool_pending(w);
+
     w->program = program_free(w->program);
     (void)tree_sweep(NULL, NULL);
     w->link = link_free(w->link);
@@ -377,13 +468,14 @@ static void tear_down(struct worker *w)
     for (unsigned i = 0; i < w->pending_count; i++)
         outcome_fini(&w->pending[i].outcome);
     free(w->news.message);
+    return all_spooled;
 }
 
 /* ---- the beginning ------------------------------------------------------------------------
  */
 
 /* What the supervisor had set up is its own. A signal from the terminal is the supervisor's to
- * answer: this process ends with it, through life_fd. */
+ * answer. */
 static void set_up_signals(void)
 {
     static const int blocked[] = {
@@ -398,6 +490,23 @@ static void set_up_signals(void)
     (void)pthread_sigmask(SIG_SETMASK, &set, NULL);
     for (int sig = 1; sig < NSIG; sig++)
         (void)sigaction(sig, &def, NULL); /* those that cannot be set need not be */
+}
+
+static int watch_sigterm(struct worker *w, struct errinfo *e)
+{
+    AUTO_FINI(fd) int fd = -1;
+    sigset_t set;
+    int r;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return err_sys(e, "signalfd");
+    r = loop_watch(w->loop, &w->sigterm, fd, EPOLLIN, e);
+    if (r == 0)
+        (void)fd_take(&fd);
+    return r;
 }
 
 static int set_up(struct worker *w, struct errinfo *e)
@@ -418,7 +527,10 @@ static int set_up(struct worker *w, struct errinfo *e)
     r = reaper_open(&w->reaper, w->loop, e);
     if (r < 0)
         return r;
-    r = loop_watch(w->loop, &w->life, w->conf->life_fd, EPOLLIN, e);
+    r = watch_sigterm(w, e);
+    if (r < 0)
+        return r;
+    r = loop_watch(w->loop, &w->life_end, w->conf->life_fd, EPOLLIN, e);
     if (r < 0)
         return r;
     w->link = link_new(&link_conf);
@@ -430,7 +542,8 @@ static int set_up(struct worker *w, struct errinfo *e)
 static void init(struct worker *w, const struct worker_conf *conf)
 {
     w->conf = conf;
-    w->life = (struct watch){ .fd = -1, .on_ready = on_life, .ctx = w };
+    w->life_end = (struct watch){ .fd = -1, .on_ready = on_life_end, .ctx = w };
+    w->sigterm = (struct watch){ .fd = -1, .on_ready = on_sigterm, .ctx = w };
     w->reaper.watch.fd = -1;
     w->ack_wait = (struct timer){ .on_due = on_ack_wait_over, .ctx = w };
     w->news.timer = (struct timer){ .on_due = on_news_due, .ctx = w };
@@ -462,7 +575,8 @@ int worker_main(const struct worker_conf *conf)
         log_error("worker.not_started", LSTR("reason", e.text));
     else
         code = serve(w);
-    tear_down(w);
+    if (!tear_down(w))
+        code = 1;
     free(w);
     return code;
 }

@@ -81,11 +81,12 @@ static int exit_code_of(const struct errinfo *e)
     }
 }
 
-static int run(const struct settings *s, const struct listeners *listeners)
+static int run(const struct settings *s, const struct listeners *listeners, int lock_fd)
 {
     struct front_conf front = { .settings = s, .listeners = listeners };
     const struct supervisor_conf conf = {
         .data_dir = s->data_dir,
+        .lock_fd = lock_fd,
         .functions = &s->functions,
         .command_workers = (unsigned)s->workers,
         .output_max_bytes = s->output_max_bytes,
@@ -118,7 +119,7 @@ static int serve(const struct settings *s)
     listeners_unpublish(s->data_dir);
     if (listeners_open(s->listen.items, s->listen.count, s->insecure, &listeners, &e) < 0)
         return complain(exit_code_of(&e), &e);
-    exit_code = run(s, &listeners);
+    exit_code = run(s, &listeners, lock_fd);
     listeners_unpublish(s->data_dir);
     return exit_code;
 }

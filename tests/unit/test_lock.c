@@ -138,7 +138,7 @@ static void what_a_dead_holder_left_behind_keeps_the_lock(void **state)
     start_holder(f, true);
     assert_int_equal(waitpid(f->holder.pid, NULL, 0), f->holder.pid);
     assert_int_equal(lock_take(f->dir, 0, &fd, &e), ERR_LOCKED);
-    assert_non_null(strstr(e.text, "left by"));
+    assert_non_null(strstr(e.text, "that has ended"));
     assert_non_null(strstr(e.text, f->dir));
 
     fd_fini(&f->holder.hold); /* it ends while we wait */
@@ -155,7 +155,7 @@ static void a_dead_holder_that_nobody_has_reaped_is_dead(void **state)
     start_holder(f, true);
     assert_int_equal(waitid(P_PID, (id_t)f->holder.pid, &info, WEXITED | WNOWAIT), 0);
     assert_int_equal(lock_take(f->dir, 0, &fd, &e), ERR_LOCKED);
-    assert_non_null(strstr(e.text, "left by"));
+    assert_non_null(strstr(e.text, "that has ended"));
     fd_fini(&f->holder.hold);
     assert_int_equal(lock_take(f->dir, 60 * USEC_PER_SEC, &fd, &e), 0);
     assert_int_equal(waitpid(f->holder.pid, NULL, 0), f->holder.pid);
@@ -170,7 +170,7 @@ static void our_own_pid_in_the_file_is_from_another_life(void **state)
 
     assert_int_equal(lock_take(f->dir, 0, &first, &e), 0);
     assert_int_equal(lock_take(f->dir, 0, &second, &e), ERR_LOCKED);
-    assert_non_null(strstr(e.text, "left by"));
+    assert_non_null(strstr(e.text, "that has ended"));
 }
 
 static void an_unusable_directory_is_reported_with_its_path(void **state)

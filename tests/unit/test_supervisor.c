@@ -4,6 +4,7 @@
  */
 #include "tests/support/test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -37,6 +38,7 @@ enum report_kind {
     FRONT_HEARD,       /* msg, orphan_alive */
     FRONT_LOST,        /* end of file on its control socket */
     WORKER_STARTED,    /* worker_id, pool, orphan_pid, front_fd_open */
+    WORKER_RETIRED,    /* end of file on its life pipe: it goes on until `gate` gives a byte */
     WORKER_ENDED,      /* end of file on its life pipe */
 };
 
@@ -50,7 +52,9 @@ struct report {
     bool stopping;
     bool orphan_alive;
     unsigned worker_count;
-    struct worker_info workers[4]; /* the first ones */
+    struct worker_info workers[8]; /* the first ones */
+    unsigned done_count;
+    int64_t done[4]; /* the same */
     struct control_msg msg;
 };
 
@@ -95,7 +99,10 @@ static struct {
     int report_fd;
     int front_fd;
     bool make_orphans;
-    bool stay; /* does not end with its life pipe */
+    bool stay;    /* does not end with its life pipe */
+    bool outlive; /* does not end with the supervisor, only with the gate, or when it is told to
+                   */
+    int gate[2];
     struct shared *shared;
 } stub;
 
@@ -148,6 +155,7 @@ static pid_t make_orphan(int64_t worker_id)
 int worker_main(const struct worker_conf *conf)
 {
     struct report r = { .kind = WORKER_STARTED, .pid = getpid() };
+    char byte;
 
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     r.worker_id = conf->worker_id;
@@ -157,6 +165,14 @@ int worker_main(const struct worker_conf *conf)
         r.orphan_pid = make_orphan(conf->worker_id);
     say(&r);
     wait_for_eof(conf->life_fd);
+    if (stub.outlive) {
+        struct sigaction usual = { .sa_handler = SIG_DFL };
+
+        (void)sigaction(SIGTERM, &usual, NULL);
+        r.kind = WORKER_RETIRED;
+        say(&r);
+        (void)!read(stub.gate[0], &byte, 1);
+    }
     if (r.orphan_pid > 0) {
         (void)kill(r.orphan_pid, SIGKILL);
         (void)waitpid(r.orphan_pid, NULL, 0);
@@ -191,6 +207,9 @@ static void report_front_started(const struct front_start *start)
     r.worker_count = (unsigned)start->worker_count;
     for (size_t i = 0; i < start->worker_count && i < COUNT_OF(r.workers); i++)
         r.workers[i] = start->workers[i];
+    r.done_count = (unsigned)start->done_worker_count;
+    for (size_t i = 0; i < start->done_worker_count && i < COUNT_OF(r.done); i++)
+        r.done[i] = start->done_workers[i];
     say(&r);
 }
 
@@ -262,6 +281,7 @@ static int set_up(void **state)
     f->functions = (struct function_table){ .items = &f->program, .count = 1 };
     f->conf = (struct supervisor_conf){
         .data_dir = f->dir,
+        .lock_fd = -1,
         .functions = &f->functions,
         .command_workers = 2,
         .stop_timeout_us = HANG_S * USEC_PER_SEC,
@@ -272,12 +292,28 @@ static int set_up(void **state)
     };
     stub.report_fd = report[1];
     stub.front_fd = f->front_fd;
-    stub.make_orphans = stub.stay = false;
+    stub.make_orphans = stub.stay = stub.outlive = false;
+    if (pipe2(stub.gate, O_CLOEXEC) < 0)
+        return -1;
     stub.shared = f->shared;
     log_set_level(LOG_ERROR);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* so that nothing that gets away is overlooked */
     (void)alarm(HANG_S);
     return 0;
+}
+
+/* Only a test that has failed leaves some. */
+static void remove_worker_files(const char *data_dir)
+{
+    char path[PATHS_SIZE];
+    DIR *dir = opendir(paths_worker_dir(data_dir, path));
+    const struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)) != NULL)
+        (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        (void)closedir(dir);
+    (void)rmdir(path);
 }
 
 static int tear_down(void **state)
@@ -290,6 +326,7 @@ static int tear_down(void **state)
     if (f->supervisor_pid > 0) { /* the test has failed */
         (void)kill(f->supervisor_pid, SIGKILL);
         fd_fini(&f->release[1]);
+        fd_fini(&stub.gate[1]);
         while (waitpid(-1, NULL, 0) > 0)
             continue;
     }
@@ -298,9 +335,12 @@ static int tear_down(void **state)
     fd_fini(&f->report_fd);
     fd_fini(&f->front_fd);
     fd_fini(&stub.report_fd);
+    fd_fini(&stub.gate[0]);
+    fd_fini(&stub.gate[1]);
     (void)munmap(f->shared, sizeof *f->shared);
     (void)unlink(paths_pid(f->dir, path));
     (void)unlink(paths_front_socket(f->dir, path));
+    remove_worker_files(f->dir);
     (void)rmdir(paths_outcome_dir(f->dir, path));
     (void)rmdir(paths_output_dir(f->dir, path));
     (void)snprintf(path, sizeof path, "%s/run", f->dir);
@@ -322,6 +362,8 @@ static void start(struct fixture *f)
         log_set_fd(-1); /* expected errors are not for the reader of the test's output */
         if (f->lock && supervisor_lock(f->dir, &lock_fd, NULL) < 0)
             _exit(93);
+        if (f->lock)
+            f->conf.lock_fd = lock_fd;
         _exit(supervisor_run(&f->conf));
     }
     (void)setpgid(f->supervisor_pid, f->supervisor_pid); /* whoever comes first */
@@ -516,6 +558,7 @@ static void its_pid_and_socket_are_there_while_it_runs_however_long_the_path(voi
     stop(f);
     assert_false(file_exists(path));
     assert_false(file_exists(pid_path));
+    assert_int_equal(rmdir(paths_worker_dir(long_dir, path)), 0);
     assert_int_equal(rmdir(paths_outcome_dir(long_dir, path)), 0);
     *strrchr(path, '/') = '\0';
     assert_int_equal(rmdir(path), 0);
@@ -797,6 +840,159 @@ static void front_and_workers_notice_the_death_of_the_supervisor(void **state)
     f->supervisor_pid = 0;
 }
 
+/* Kill it under its workers, which live on and become our children. */
+static void kill_supervisor(struct fixture *f, unsigned worker_count)
+{
+    unsigned retired = 0, lost = 0;
+    pid_t front = 0;
+
+    assert_int_equal(kill(f->supervisor_pid, SIGKILL), 0);
+    assert_int_equal(waitpid(f->supervisor_pid, NULL, 0), f->supervisor_pid);
+    f->supervisor_pid = 0;
+    while (retired < worker_count || lost < 1) {
+        struct report r = next_report(f);
+
+        retired += r.kind == WORKER_RETIRED;
+        lost += r.kind == FRONT_LOST;
+        if (r.kind == FRONT_LOST)
+            front = r.pid;
+    }
+    assert_int_equal(waitpid(front, NULL, 0), front);
+}
+
+static void open_gate(unsigned workers)
+{
+    for (unsigned i = 0; i < workers; i++)
+        assert_int_equal(write(stub.gate[1], "x", 1), 1);
+}
+
+static bool knows(const struct report *front, const struct report *worker)
+{
+    for (unsigned i = 0; i < front->worker_count && i < COUNT_OF(front->workers); i++)
+        if (front->workers[i].worker_id == worker->worker_id) {
+            assert_int_equal(front->workers[i].pid, worker->pid);
+            assert_string_equal(front->workers[i].pool, worker->pool);
+            return true;
+        }
+    return false;
+}
+
+static void the_next_supervisor_adopts_the_workers_of_a_killed_one(void **state)
+{
+    struct fixture *f = *state;
+    struct report old[3], workers[3], front;
+    unsigned heard = 0;
+
+    stub.outlive = true;
+    start(f);
+    (void)await_start(f, old, 3);
+    kill_supervisor(f, 3);
+    stub.outlive = false;
+    start(f);
+    front = await_start(f, workers, 3);
+    assert_int_equal(front.worker_count, 6);
+    assert_int_equal(front.done_count, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(knows(&front, &old[i]));
+        assert_true(knows(&front, &workers[i]));
+        for (unsigned j = 0; j < 3; j++)
+            assert_true(workers[i].worker_id > old[j].worker_id);
+    }
+
+    open_gate(3); /* they finish */
+    while (heard < 3) {
+        struct report r = await_heard(f, CONTROL_WORKER_EXITED);
+
+        assert_int_equal(r.msg.wait_status, 0); /* they have signed off */
+        heard++;
+    }
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(waitpid(old[i].pid, NULL, 0), old[i].pid);
+
+    /* A front that comes later still learns that they had left nothing undone. */
+    assert_int_equal(kill(front.pid, SIGKILL), 0);
+    front = await_report(f, FRONT_STARTED);
+    assert_int_equal(front.worker_count, 3);
+    assert_int_equal(front.done_count, 3);
+    assert_int_equal(front.done[0] + front.done[1] + front.done[2],
+                     old[0].worker_id + old[1].worker_id + old[2].worker_id);
+    stop(f);
+}
+
+static void an_adopted_worker_that_is_killed_is_told_as_any_other(void **state)
+{
+    struct fixture *f = *state;
+    struct report old[1], workers[1], heard;
+
+    f->program.workers = 0;
+    f->conf.command_workers = 1;
+    stub.outlive = true;
+    start(f);
+    (void)await_start(f, old, 1);
+    kill_supervisor(f, 1);
+    stub.outlive = false;
+    start(f);
+    (void)await_start(f, workers, 1);
+    assert_int_equal(kill(old[0].pid, SIGKILL), 0);
+    heard = await_heard(f, CONTROL_WORKER_EXITED);
+    assert_int_equal(heard.msg.worker_id, old[0].worker_id);
+    assert_int_equal(heard.msg.pid, old[0].pid);
+    assert_int_equal(heard.msg.wait_status, CONTROL_STATUS_UNKNOWN);
+    assert_int_equal(waitpid(old[0].pid, NULL, 0), old[0].pid);
+    stop(f);
+}
+
+static void adopted_workers_stop_with_the_service(void **state)
+{
+    struct fixture *f = *state;
+    struct report old[3], workers[3];
+    int status;
+
+    stub.outlive = true;
+    start(f);
+    (void)await_start(f, old, 3);
+    kill_supervisor(f, 3);
+    stub.outlive = false;
+    start(f);
+    (void)await_start(f, workers, 3);
+    assert_int_equal(kill(f->supervisor_pid, SIGTERM), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(waitpid(old[i].pid, &status, 0), old[i].pid);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGTERM);
+    }
+    assert_int_equal(await_end(f), 0);
+}
+
+static void of_the_dead_only_those_who_signed_off_are_known(void **state)
+{
+    struct fixture *f = *state;
+    struct report old[2], workers[2], front;
+    char path[PATHS_SIZE];
+
+    f->program.workers = 0;
+    stub.outlive = true;
+    start(f);
+    (void)await_start(f, old, 2);
+    kill_supervisor(f, 2);
+    assert_int_equal(kill(old[0].pid, SIGKILL), 0);
+    assert_int_equal(waitpid(old[0].pid, NULL, 0), old[0].pid);
+    open_gate(1);
+    (void)await_report(f, WORKER_ENDED);
+    assert_int_equal(waitpid(old[1].pid, NULL, 0), old[1].pid);
+    assert_true(file_exists(paths_worker(f->dir, old[0].worker_id, path)));
+
+    stub.outlive = false;
+    start(f);
+    front = await_start(f, workers, 2);
+    assert_int_equal(front.worker_count, 2);
+    assert_int_equal(front.done_count, 1);
+    assert_true(front.done[0] == old[1].worker_id);
+    assert_false(file_exists(paths_worker(f->dir, old[0].worker_id, path)));
+    stop(f);
+    assert_int_equal(rmdir(paths_worker_dir(f->dir, path)), 0); /* nothing is left there */
+}
+
 static void a_full_process_table_delays_the_start_only(void **state)
 {
     struct fixture *f = *state;
@@ -860,6 +1056,10 @@ int main(void)
         SUPERVISOR_TEST(a_front_that_cannot_start_ends_the_service_with_its_exit_code),
         SUPERVISOR_TEST(a_front_that_keeps_crashing_before_it_is_ready_is_given_up),
         SUPERVISOR_TEST(front_and_workers_notice_the_death_of_the_supervisor),
+        SUPERVISOR_TEST(the_next_supervisor_adopts_the_workers_of_a_killed_one),
+        SUPERVISOR_TEST(an_adopted_worker_that_is_killed_is_told_as_any_other),
+        SUPERVISOR_TEST(adopted_workers_stop_with_the_service),
+        SUPERVISOR_TEST(of_the_dead_only_those_who_signed_off_are_known),
         SUPERVISOR_TEST(a_full_process_table_delays_the_start_only),
         SUPERVISOR_TEST(too_many_workers_are_a_configuration_error),
         SUPERVISOR_TEST(the_lock_names_a_running_jobd),

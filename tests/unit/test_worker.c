@@ -30,7 +30,7 @@
 static char data_dir[TMP_SIZE];
 static char *work_dir; /* data_dir, or a long path below it */
 static int listen_fd;
-static int life_fd; /* closing it ends the worker */
+static int life_fd; /* closing it retires the worker */
 static int front_fd;
 static struct buf in; /* from the worker */
 static pid_t worker_pid;
@@ -81,6 +81,7 @@ static void start_worker(const struct function *program)
     if (worker_pid == 0) {
         const struct worker_conf conf = {
             .worker_id = 77,
+            .supervisor_pid = getppid(),
             .data_dir = work_dir,
             .program = program,
             .output_max_bytes = LAB_OUTPUT_MAX,
@@ -96,14 +97,11 @@ static void start_worker(const struct function *program)
     life_fd = life[1];
 }
 
-/* As the supervisor ends a worker: it goes with 0, and nothing that it started is left. */
-static void end_worker(void)
+/* It goes with 0, and nothing that it started is left. */
+static void await_end(void)
 {
     int status;
 
-    if (worker_pid == 0)
-        return;
-    fd_fini(&life_fd);
     assert_int_equal(waitpid(worker_pid, &status, 0), worker_pid);
     worker_pid = 0;
     assert_true(WIFEXITED(status));
@@ -111,6 +109,16 @@ static void end_worker(void)
     assert_int_equal(waitpid(-1, NULL, WNOHANG),
                      -1); /* we are a subreaper: nobody came to us */
     assert_int_equal(errno, ECHILD);
+}
+
+/* As the supervisor ends a worker. */
+static void end_worker(void)
+{
+    if (worker_pid == 0)
+        return;
+    assert_int_equal(kill(worker_pid, SIGTERM), 0);
+    fd_fini(&life_fd);
+    await_end();
 }
 
 static int close_all(void **state)
@@ -189,6 +197,17 @@ static void accept_worker(struct proto_hello *ret_hello)
     assert_int_equal(proto_get_hello(body, len, ret_hello, NULL), 0);
     assert_int_equal(ret_hello->worker_id, 77);
     assert_int_equal(ret_hello->pid, worker_pid);
+}
+
+/* On the same connection: the worker retires. */
+static void await_hello_again(struct proto_hello *ret_hello)
+{
+    const char *body;
+    size_t len;
+
+    assert_int_equal(next_frame(&body, &len), PROTO_HELLO);
+    assert_int_equal(proto_get_hello(body, len, ret_hello, NULL), 0);
+    assert_int_equal(ret_hello->worker_id, 77);
 }
 
 static void send_frame(struct buf *frame)
@@ -485,11 +504,13 @@ static void a_worker_that_ends_kills_its_tree_and_hands_the_attempt_back(void **
     accept_worker(&hello);
     send_run(&o);
     await_any_progress();
-    fd_fini(&life_fd);
+    assert_int_equal(kill(worker_pid, SIGTERM), 0);
+    await_hello_again(&hello);
+    assert_int_equal(hello.capacity, 0);
     await_outcome(&o, &got);
     assert_int_equal(got.cause, CAUSE_SHUTDOWN);
     send_ack(&o);
-    end_worker();
+    await_end();
     assert_int_equal(spooled_count(), 0);
 }
 
@@ -511,6 +532,109 @@ static void a_worker_that_ends_without_a_front_leaves_the_outcome_on_disk(void *
     assert_int_equal(got.cause, CAUSE_SHUTDOWN);
 }
 
+static void a_retired_worker_takes_nothing_and_finishes_what_it_has(void **state)
+{
+    AUTO_FINI(order) struct order o = gated_script("echo done");
+    AUTO_FINI(order) struct order late = lab_order("true", NULL);
+    AUTO_FINI(outcome) struct outcome got = { 0 };
+    struct proto_hello hello;
+
+    (void)state;
+    start_worker(NULL);
+    accept_worker(&hello);
+    send_run(&o);
+    await_any_progress();
+    fd_fini(&life_fd);
+    await_hello_again(&hello);
+    assert_int_equal(hello.capacity, 0);
+    assert_int_equal(hello.held_count, 1);
+    send_run(&late);
+    await_outcome(&late, &got);
+    assert_int_equal(got.cause, CAUSE_NEVER_STARTED);
+    outcome_fini(&got);
+    send_ack(&late);
+    /* A new front hears the same. */
+    accept_worker(&hello);
+    assert_int_equal(hello.capacity, 0);
+    assert_int_equal(hello.held_count, 1);
+    open_gate();
+    await_outcome(&o, &got);
+    assert_int_equal(got.cause, CAUSE_NONE);
+    assert_memory_equal(got.captures[STREAM_STDOUT].data, "done\n", 5);
+    send_ack(&o);
+    await_end();
+    assert_int_equal(spooled_count(), 0);
+}
+
+static void an_idle_worker_retires_at_once(void **state)
+{
+    struct proto_hello hello;
+
+    (void)state;
+    start_worker(NULL);
+    accept_worker(&hello);
+    fd_fini(&life_fd);
+    await_end();
+}
+
+/* What was on its way when the worker retires is run or given back, but never forgotten. */
+static void an_order_on_its_way_to_a_retiring_worker_is_answered(void **state)
+{
+    AUTO_FINI(order) struct order o = lab_order("true", NULL);
+    AUTO_FINI(outcome) struct outcome got = { 0 };
+    struct proto_hello hello;
+    enum proto_type type;
+    const char *body;
+    size_t len;
+
+    (void)state;
+    start_worker(NULL);
+    accept_worker(&hello);
+    assert_int_equal(kill(worker_pid, SIGSTOP), 0);
+    fd_fini(&life_fd);
+    send_run(&o);
+    assert_int_equal(kill(worker_pid, SIGCONT), 0);
+    do
+        type = next_frame(&body, &len);
+    while (type == PROTO_HELLO);
+    assert_int_equal(type, PROTO_OUTCOME);
+    assert_int_equal(proto_get_outcome(body, len, &got, NULL), 0);
+    assert_true(got.cause == CAUSE_NONE || got.cause == CAUSE_NEVER_STARTED);
+    send_ack(&o);
+    await_end();
+}
+
+static void a_retired_worker_without_a_front_leaves_the_outcome_on_disk(void **state)
+{
+    AUTO_FINI(order) struct order o = gated_script("echo done");
+    AUTO_FINI(outcome) struct outcome got = { 0 };
+    struct proto_hello hello;
+
+    (void)state;
+    start_worker(NULL);
+    accept_worker(&hello);
+    send_run(&o);
+    await_any_progress();
+    fd_fini(&life_fd);
+    fd_fini(&listen_fd);
+    fd_fini(&front_fd);
+    open_gate();
+    await_end();
+    assert_int_equal(spool_read(work_dir, o.job_id, 1, &got, NULL), 0);
+    assert_int_equal(got.cause, CAUSE_NONE);
+}
+
+/* Our signals are the supervisor's. */
+static void kill_from_elsewhere(int signal_number)
+{
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(kill(worker_pid, signal_number) == 0 ? 0 : 1);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void signals_of_the_terminal_do_not_end_a_worker(void **state)
 {
     AUTO_FINI(order) struct order o = lab_order("true", NULL);
@@ -520,8 +644,8 @@ static void signals_of_the_terminal_do_not_end_a_worker(void **state)
     (void)state;
     start_worker(NULL);
     accept_worker(&hello);
-    assert_int_equal(kill(worker_pid, SIGINT), 0);
-    assert_int_equal(kill(worker_pid, SIGTERM), 0);
+    kill_from_elsewhere(SIGINT);
+    kill_from_elsewhere(SIGTERM);
     send_run(&o);
     await_outcome(&o, &got);
     assert_int_equal(got.cause, CAUSE_NONE);
@@ -647,6 +771,48 @@ static void a_program_worker_names_its_pool_and_answers(void **state)
     }
 }
 
+/* Answers, and leaves a mark when its stdin is closed. */
+static void a_retired_worker_lets_its_program_answer_and_end(void **state)
+{
+    AUTO(mem)
+    char *script = mem_printf(
+        "read -r id; echo '{\"ready\":true}' >&3; read -r x <%s/gate;"
+        "echo \"{\\\"id\\\":\\\"$id\\\",\\\"result\\\":1}\" >&3;"
+        "read -r id; echo bye >%s/bye",
+        data_dir, data_dir);
+    char sh[] = "/bin/sh", c[] = "-c", name[] = "score";
+    char *argv[] = { sh, c, script, NULL };
+    const struct function fn = { .name = name,
+                                 .kind = FUNCTION_PROGRAM,
+                                 .argv = argv,
+                                 .argc = 3,
+                                 .grace_us = WAIT_MS * USEC_PER_MS };
+    AUTO_FINI(order) struct order o = lab_order(NULL, NULL);
+    AUTO_FINI(outcome) struct outcome got = { 0 };
+    struct proto_hello hello;
+    char id[UUID7_TEXT_SIZE], path[TMP_SIZE + 8];
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/gate", data_dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    o.input = mem_printf("%s\n", uuid7_format(o.job_id, id));
+    o.input_len = strlen(o.input);
+    start_worker(&fn);
+    accept_worker(&hello);
+    send_run(&o);
+    accept_worker(&hello); /* it has read what came before */
+    assert_int_equal(hello.held_count, 1);
+    fd_fini(&life_fd);
+    await_hello_again(&hello);
+    open_gate();
+    await_outcome(&o, &got);
+    assert_string_equal(got.result, "1");
+    send_ack(&o);
+    await_end();
+    (void)snprintf(path, sizeof path, "%s/bye", data_dir);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
 static int adopt_orphans(void **state)
 {
     (void)state;
@@ -668,6 +834,11 @@ int main(void)
         TEST(an_outcome_that_was_not_acknowledged_comes_again),
         TEST(a_worker_that_ends_kills_its_tree_and_hands_the_attempt_back),
         TEST(a_worker_that_ends_without_a_front_leaves_the_outcome_on_disk),
+        TEST(a_retired_worker_takes_nothing_and_finishes_what_it_has),
+        TEST(an_idle_worker_retires_at_once),
+        TEST(an_order_on_its_way_to_a_retiring_worker_is_answered),
+        TEST(a_retired_worker_without_a_front_leaves_the_outcome_on_disk),
+        TEST(a_retired_worker_lets_its_program_answer_and_end),
         TEST(signals_of_the_terminal_do_not_end_a_worker),
         TEST(a_frame_that_is_no_frame_ends_the_connection_and_not_the_worker),
         TEST(progress_is_told_often_enough_and_not_more),
