@@ -20,8 +20,9 @@
 #include "domain/limits.h"
 #include "domain/retry.h"
 
-#define FUNCTION_NAME_MAX    64
-#define FUNCTION_WORKERS_MAX 256
+#define FUNCTION_NAME_MAX        64
+#define FUNCTION_WORKERS_MAX     256
+#define FUNCTION_CONCURRENCY_MAX 1000
 
 enum function_kind { FUNCTION_COMMAND, FUNCTION_PROGRAM };
 

@@ -16,11 +16,9 @@
 /* ---- the schema, and what libcyaml makes of a file by it ------------------------------------
  */
 
-struct raw_function {
-    struct raw keys[CONFIG_FUNCTION_KEYS];
-};
 struct raw_file {
     struct raw keys[OPTIONS_MAX];
+    struct raw_limits command_limits;
     struct raw_function *functions;
     unsigned functions_count;
 };
@@ -54,28 +52,50 @@ static cyaml_schema_field_t key_schema(const struct option *o, size_t index)
 
 /* Lives as long as the document that was loaded by it. */
 struct schema {
-    cyaml_schema_field_t function_fields[CONFIG_FUNCTION_KEYS + 1];
+    cyaml_schema_field_t limit_fields[CONFIG_LIMIT_KEYS + 1];
+    cyaml_schema_field_t retry_fields[CONFIG_RETRY_KEYS + 1];
+    cyaml_schema_field_t function_fields[CONFIG_FUNCTION_KEYS + 3];
     cyaml_schema_value_t function;
-    cyaml_schema_field_t fields[OPTIONS_MAX + 2];
+    cyaml_schema_field_t fields[OPTIONS_MAX + 3];
     cyaml_schema_value_t file;
 };
+
+/* Returns what follows the fields of the table. */
+static cyaml_schema_field_t *add_keys(cyaml_schema_field_t *fields, const struct option *table,
+                                      size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        fields[i] = key_schema(&table[i], i);
+    return fields + count;
+}
 
 static void schema_init(struct schema *s)
 {
     const cyaml_schema_field_t functions =
         CYAML_FIELD_SEQUENCE("functions", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
                              struct raw_file, functions, &s->function, 0, CYAML_UNLIMITED);
+    const cyaml_schema_field_t command_limits =
+        CYAML_FIELD_MAPPING("command_limits", CYAML_FLAG_OPTIONAL, struct raw_file,
+                            command_limits, s->limit_fields);
+    const cyaml_schema_field_t limits = CYAML_FIELD_MAPPING(
+        "limits", CYAML_FLAG_OPTIONAL, struct raw_function, limits, s->limit_fields);
+    const cyaml_schema_field_t retry = CYAML_FIELD_MAPPING(
+        "retry", CYAML_FLAG_OPTIONAL, struct raw_function, retry, s->retry_fields);
+    cyaml_schema_field_t *next;
 
     *s = (struct schema){
         .function = { CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_function,
                                           s->function_fields) },
         .file = { CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_file, s->fields) },
     };
-    for (size_t i = 0; i < CONFIG_FUNCTION_KEYS; i++)
-        s->function_fields[i] = key_schema(&config_function_keys[i], i);
-    for (size_t i = 0; i < options_count; i++)
-        s->fields[i] = key_schema(&options[i], i);
-    s->fields[options_count] = functions;
+    (void)add_keys(s->limit_fields, config_limit_keys, CONFIG_LIMIT_KEYS);
+    (void)add_keys(s->retry_fields, config_retry_keys, CONFIG_RETRY_KEYS);
+    next = add_keys(s->function_fields, config_function_keys, CONFIG_FUNCTION_KEYS);
+    *next++ = limits;
+    *next = retry;
+    next = add_keys(s->fields, options, options_count);
+    *next++ = functions;
+    *next = command_limits;
 }
 
 /* ---- faults ------------------------------------------------------------------------------ */
@@ -98,32 +118,62 @@ void config_fault(struct loader *l, size_t line, const char *place, const char *
 
 /* ---- unknown keys ------------------------------------------------------------------------ */
 
-/* Whether these bytes are "functions[N]." */
-static bool is_in_function(const char *path, size_t len)
-{
-    const char *rest;
+/* A mapping of the document: where it is, and the keys that it may have. */
+static const struct mapping {
+    const char *place; /* before its keys; "functions[]." stands for each function */
+    const struct option *table;
+    size_t count;
+    const char *nested[2]; /* keys that are not in the table */
+} mappings[] = {
+    { "", options, 0 /* options_count */, { "functions", "command_limits" } },
+    { "functions[].", config_function_keys, CONFIG_FUNCTION_KEYS, { "limits", "retry" } },
+    { "functions[].limits.", config_limit_keys, CONFIG_LIMIT_KEYS, { 0 } },
+    { "functions[].retry.", config_retry_keys, CONFIG_RETRY_KEYS, { 0 } },
+    { "command_limits.", config_limit_keys, CONFIG_LIMIT_KEYS, { 0 } },
+};
 
-    if (!text_starts(path, "functions[", &rest))
-        return false;
-    rest += strspn(rest, "0123456789");
-    return text_starts(rest, "].", &rest) && rest == path + len;
+static size_t key_count(const struct mapping *m)
+{
+    return m->count > 0 ? m->count : options_count;
 }
 
-static void check_key(struct loader *l, const struct yaml_entry *entry,
-                      const struct option *table, size_t count, const char *extra)
+/* Whether the first len bytes of path are the place, with any number for "[]". */
+static bool is_at(const char *place, const char *path, size_t len)
+{
+    const char *end = path + len;
+
+    for (; *place; place++, path++) {
+        if (path >= end || *place != *path)
+            return false;
+        if (*place == '[')
+            path += strspn(path + 1, "0123456789");
+    }
+    return path == end;
+}
+
+static const struct mapping *mapping_of(const struct yaml_entry *entry)
+{
+    for (size_t i = 0; i < COUNT_OF(mappings); i++)
+        if (is_at(mappings[i].place, entry->path, entry->key_at))
+            return &mappings[i];
+    return NULL;
+}
+
+static void check_key(struct loader *l, const struct yaml_entry *entry, const struct mapping *m)
 {
     const char *key = entry->path + entry->key_at;
     struct suggestion s = { .word = key };
 
-    for (size_t i = 0; i < count; i++) {
-        if (text_equal(table[i].key, key))
+    for (size_t i = 0; i < key_count(m); i++) {
+        if (text_equal(m->table[i].key, key))
             return;
-        suggest_consider(&s, table[i].key);
+        suggest_consider(&s, m->table[i].key);
     }
-    if (extra && text_equal(extra, key))
-        return;
-    if (extra)
-        suggest_consider(&s, extra);
+    for (size_t i = 0; i < COUNT_OF(m->nested) && m->nested[i]; i++) {
+        if (text_equal(m->nested[i], key))
+            return;
+        suggest_consider(&s, m->nested[i]);
+    }
     config_fault(l, entry->line, entry->path, "there is no such key%s%s%s",
                  s.nearest ? "; did you mean " : "; see jobd(1)", s.nearest ? s.nearest : "",
                  s.nearest ? "?" : "");
@@ -133,13 +183,10 @@ static void check_keys(struct loader *l)
 {
     for (size_t i = 0; i < l->lines.count; i++) {
         const struct yaml_entry *entry = &l->lines.items[i];
+        const struct mapping *m = mapping_of(entry);
 
-        if (entry->path[entry->key_at] == '\0')
-            continue; /* an item of a list */
-        if (entry->key_at == 0)
-            check_key(l, entry, options, options_count, "functions");
-        else if (is_in_function(entry->path, entry->key_at))
-            check_key(l, entry, config_function_keys, CONFIG_FUNCTION_KEYS, NULL);
+        if (m && entry->path[entry->key_at] != '\0') /* else an item of a list */
+            check_key(l, entry, m);
     }
 }
 
@@ -165,17 +212,18 @@ static const struct option *find_key(const struct option *table, size_t count, c
     return NULL;
 }
 
-/* What a value of this key must be. */
+/* What a value of this key must be, in a mapping within the list of functions or outside. */
 static char *wants_of(const char *key, bool in_function)
 {
-    const struct option *o = in_function
-                                 ? find_key(config_function_keys, CONFIG_FUNCTION_KEYS, key)
-                                 : find_key(options, options_count, key);
-
-    if (o)
-        return option_wants(o);
     if (text_equal(key, "functions"))
         return mem_str("a list of functions, each with its keys: - name: wordcount");
+    for (size_t i = 0; i < COUNT_OF(mappings); i++) {
+        const struct mapping *m = &mappings[i];
+        const struct option *o = find_key(m->table, key_count(m), key);
+
+        if (o && in_function == text_starts(m->place, "functions", NULL))
+            return option_wants(o);
+    }
     return mem_str("keys with their values: workers: 4");
 }
 
@@ -257,9 +305,11 @@ static void check_listen(struct loader *l)
 static void load_document(struct loader *l, const struct raw_file *file)
 {
     config_set_values(l, options, options_count, file->keys, "", l->settings);
+    config_set_values(l, config_limit_keys, CONFIG_LIMIT_KEYS, file->command_limits.keys,
+                      "command_limits.", &l->settings->functions.command_limits);
     check_listen(l);
     for (unsigned i = 0; i < file->functions_count; i++)
-        config_load_function(l, file->functions[i].keys, i);
+        config_load_function(l, &file->functions[i], i);
 }
 
 static void load_by_schema(struct loader *l, const char *text, size_t len)

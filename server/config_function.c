@@ -22,6 +22,12 @@ struct function_values {
     int64_t result; /* 0 fd3, 1 stdout */
     int64_t workers;
     int64_t max_jobs;
+    int64_t leftover; /* enum leftover */
+    int64_t concurrency;
+    int64_t max_rss_bytes;
+    usec_t max_age_us;
+    struct limits limits;
+    struct retry_policy retry;
 };
 
 /* clang-format off */
@@ -38,6 +44,10 @@ const struct option config_function_keys[CONFIG_FUNCTION_KEYS] = {
     { .key = "result", AT(result), .kind = OPTION_CHOICE, .choices = "fd3|stdout" },
     { .key = "workers", AT(workers), .kind = OPTION_NUMBER, .min = 1, .max = FUNCTION_WORKERS_MAX },
     { .key = "max_jobs", AT(max_jobs), .kind = OPTION_NUMBER, .min = 0, .max = 1000000000 },
+    { .key = "leftover", AT(leftover), .kind = OPTION_CHOICE, .choices = "kill|wait|detach" },
+    { .key = "concurrency", AT(concurrency), .kind = OPTION_NUMBER, .min = 1, .max = FUNCTION_CONCURRENCY_MAX },
+    { .key = "max_rss", AT(max_rss_bytes), .kind = OPTION_BYTES, .min = 0, .max = INT64_C(1) << 46 },
+    { .key = "max_age", AT(max_age_us), .kind = OPTION_DURATION, .min = 0, .max = INT64_C(366) * 86400 * USEC_PER_SEC },
 };
 /* clang-format on */
 
@@ -154,6 +164,8 @@ static void check_argv(const struct function_case *c, const char *name,
 
 static void check_command(const struct function_case *c)
 {
+    static const char *const of_programs[] = { "max_jobs", "concurrency", "max_rss",
+                                               "max_age" };
     const struct text_list *argv = &c->values->command;
 
     check_argv(c, "command", argv);
@@ -163,8 +175,9 @@ static void check_command(const struct function_case *c)
         function_fault(c, "workers",
                        "this is for program functions; command functions share the"
                        " top-level workers");
-    if (is_said(c, "max_jobs"))
-        function_fault(c, "max_jobs", "this is for program functions");
+    for (size_t i = 0; i < COUNT_OF(of_programs); i++)
+        if (is_said(c, of_programs[i]))
+            function_fault(c, of_programs[i], "this is for program functions");
 }
 
 static void check_program(const struct function_case *c)
@@ -185,6 +198,10 @@ static void check_program(const struct function_case *c)
         function_fault(c, "result",
                        "this is for command functions; a warm program answers on"
                        " descriptor 3");
+    if (is_said(c, "leftover"))
+        function_fault(c, "leftover",
+                       "this is for command functions; the processes of a warm program live"
+                       " on after a job");
 }
 
 static void check_function(const struct function_case *c)
@@ -218,6 +235,12 @@ static void add_function(struct function_table *t, struct function_values *v)
         .result_from_stdout = v->result == 1,
         .workers = v->program.count > 0 ? (unsigned)v->workers : 0,
         .max_jobs = (unsigned)v->max_jobs,
+        .concurrency = (unsigned)v->concurrency,
+        .max_rss_bytes = v->max_rss_bytes,
+        .max_age_us = v->max_age_us,
+        .leftover = (enum leftover)v->leftover,
+        .limits = v->limits,
+        .retry = v->retry,
     };
     fn->name = TAKE(v->name);
     fn->description = TAKE(v->description);
@@ -227,17 +250,24 @@ static void add_function(struct function_table *t, struct function_values *v)
     argv->count = 0;
 }
 
-void config_load_function(struct loader *l, const struct raw *raw, size_t index)
+void config_load_function(struct loader *l, const struct raw_function *raw, size_t index)
 {
     AUTO_FINI(function_values)
     struct function_values values = {
         .grace_us = JOB_GRACE_DEFAULT_US,
         .workers = 1,
+        .concurrency = 1,
     };
     AUTO(mem) char *prefix = mem_printf("functions[%zu].", index);
-    struct function_case c = { l, raw, index, &values };
+    AUTO(mem) char *limits_prefix = mem_printf("%slimits.", prefix);
+    AUTO(mem) char *retry_prefix = mem_printf("%sretry.", prefix);
+    struct function_case c = { l, raw->keys, index, &values };
 
-    config_set_values(l, config_function_keys, CONFIG_FUNCTION_KEYS, raw, prefix, &values);
+    config_set_values(l, config_function_keys, CONFIG_FUNCTION_KEYS, raw->keys, prefix,
+                      &values);
+    config_set_values(l, config_limit_keys, CONFIG_LIMIT_KEYS, raw->limits.keys, limits_prefix,
+                      &values.limits);
+    config_load_retry(l, raw->retry.keys, retry_prefix, &values.retry);
     check_function(&c);
     if (values.name) /* with faults, too: so that a second one of that name is seen */
         add_function(&l->settings->functions, &values);

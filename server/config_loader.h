@@ -1,5 +1,6 @@
 /* server/config_loader.h - what the parts of the file's loader share: config.c (the schema, the
- * top-level keys) and config_function.c (one function). Nobody else includes this.
+ * top-level keys), config_function.c (one function) and config_policy.c (limits and retries).
+ * Nobody else includes this.
  */
 #ifndef JOBD_SERVER_CONFIG_LOADER_H
 #define JOBD_SERVER_CONFIG_LOADER_H
@@ -34,10 +35,34 @@ config_fault(struct loader *l, size_t line, const char *place, const char *forma
 void config_set_values(struct loader *l, const struct option *table, size_t count,
                        const struct raw *raw, const char *prefix, void *base);
 
+/* The keys of limits; offsets are in struct limits. */
+#define CONFIG_LIMIT_KEYS LIMIT_MAX_
+extern const struct option config_limit_keys[CONFIG_LIMIT_KEYS];
+
+/* The keys of a retry policy; offsets are config_policy.c's own. */
+#define CONFIG_RETRY_KEYS 8
+extern const struct option config_retry_keys[CONFIG_RETRY_KEYS];
+/* prefix: "functions[2].retry." What is not said is as in retry_default(). */
+void config_load_retry(struct loader *l, const struct raw *raw, const char *prefix,
+                       struct retry_policy *ret_policy);
+
 /* The keys of a function; offsets are config_function.c's own. */
-#define CONFIG_FUNCTION_KEYS 9
+#define CONFIG_FUNCTION_KEYS 13
 extern const struct option config_function_keys[CONFIG_FUNCTION_KEYS];
+
+struct raw_limits {
+    struct raw keys[CONFIG_LIMIT_KEYS];
+};
+struct raw_retry {
+    struct raw keys[CONFIG_RETRY_KEYS];
+};
+struct raw_function {
+    struct raw keys[CONFIG_FUNCTION_KEYS];
+    struct raw_limits limits;
+    struct raw_retry retry;
+};
+
 /* Check function number index (from 0) and add it to the settings. */
-void config_load_function(struct loader *l, const struct raw *raw, size_t index);
+void config_load_function(struct loader *l, const struct raw_function *raw, size_t index);
 
 #endif

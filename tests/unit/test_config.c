@@ -100,6 +100,83 @@ static void functions_are_loaded_in_their_order(void **state)
     assert_string_equal(fn->argv[2], "{\"a\": 1}");
 }
 
+static void limits_and_retries_are_loaded_with_their_units(void **state)
+{
+    static const char text[] =
+        "command_limits: {open_files: 256, output_bytes: 1MiB}\n"
+        "functions:\n"
+        "  - name: f\n"
+        "    command: [wc]\n"
+        "    leftover: wait\n"
+        "    limits:\n"
+        "      cpu_seconds: 1.5m\n"
+        "      memory_bytes: 64MiB\n"
+        "      processes: 9\n"
+        "      file_size_bytes: 4096\n"
+        "    retry:\n"
+        "      max_attempts: 5\n"
+        "      backoff: linear\n"
+        "      initial_delay_seconds: 500ms\n"
+        "      multiplier: 1.5\n"
+        "      max_delay_seconds: 60\n"
+        "      jitter: 0\n"
+        "      on: [exit_code, worker_lost]\n"
+        "      fatal_exit_codes: [2, 64]\n"
+        "  - name: p\n"
+        "    program: [x]\n"
+        "    concurrency: 8\n"
+        "    max_rss: 1GiB\n"
+        "    max_age: 1h\n";
+    AUTO_FINI(settings) struct settings s = { 0 };
+    AUTO_FINI(buf) struct buf faults = { 0 };
+    const struct function *fn;
+
+    (void)state;
+    if (!load(text, &s, &faults))
+        fail_msg("%s", faults.data);
+    assert_int_equal(s.functions.command_limits.values[LIMIT_OPEN_FILES], 256);
+    assert_int_equal(s.functions.command_limits.values[LIMIT_OUTPUT], 1 << 20);
+    assert_int_equal(s.functions.command_limits.values[LIMIT_CPU], 0);
+    fn = &s.functions.items[0];
+    assert_int_equal(fn->leftover, LEFTOVER_WAIT);
+    assert_int_equal(fn->limits.values[LIMIT_CPU], 90 * USEC_PER_SEC);
+    assert_int_equal(fn->limits.values[LIMIT_MEMORY], 64 << 20);
+    assert_int_equal(fn->limits.values[LIMIT_PROCESSES], 9);
+    assert_int_equal(fn->limits.values[LIMIT_OPEN_FILES], 0);
+    assert_int_equal(fn->limits.values[LIMIT_FILE_SIZE], 4096);
+    assert_int_equal(fn->retry.max_attempts, 5);
+    assert_int_equal(fn->retry.backoff, RETRY_LINEAR);
+    assert_int_equal(fn->retry.initial_delay_us, 500 * USEC_PER_MS);
+    assert_true(fn->retry.multiplier == 1.5 && fn->retry.jitter == 0);
+    assert_int_equal(fn->retry.max_delay_us, 60 * USEC_PER_SEC);
+    assert_int_equal(fn->retry.on, 1u << CAUSE_EXIT_CODE | 1u << CAUSE_WORKER_LOST);
+    assert_true(retry_is_fatal_code(&fn->retry, 2) && retry_is_fatal_code(&fn->retry, 64));
+    fn = &s.functions.items[1];
+    assert_int_equal(fn->concurrency, 8);
+    assert_int_equal(fn->max_rss_bytes, 1 << 30);
+    assert_int_equal(fn->max_age_us, 3600 * USEC_PER_SEC);
+}
+
+static void a_function_that_says_nothing_more_has_no_limits_and_no_retries(void **state)
+{
+    static const char text[] = "functions: [{name: f, command: [wc]}]\n";
+    AUTO_FINI(settings) struct settings s = { 0 };
+    AUTO_FINI(buf) struct buf faults = { 0 };
+    const struct retry_policy usual = retry_default();
+    const struct function *fn;
+
+    (void)state;
+    assert_true(load(text, &s, &faults));
+    fn = &s.functions.items[0];
+    assert_true(limits_empty(&fn->limits));
+    assert_true(limits_empty(&s.functions.command_limits));
+    assert_int_equal(fn->leftover, LEFTOVER_KILL);
+    assert_int_equal(fn->concurrency, 1);
+    assert_int_equal(fn->retry.max_attempts, 1);
+    assert_int_equal(fn->retry.backoff, usual.backoff);
+    assert_int_equal(fn->retry.on, usual.on);
+}
+
 static void an_empty_file_leaves_the_defaults(void **state)
 {
     static const char *const texts[] = { "", "# nothing\n", "functions: []\n" };
@@ -211,6 +288,52 @@ static const struct {
       "t.yaml:4: functions[0].result (f): this is for command functions" },
     { "functions:\n  - name: f\n    program: [x]\n    workers: 0\n",
       "t.yaml:4: functions[0].workers: \"0\" is not a whole number from 1 to 256" },
+    { "functions:\n  - name: f\n" COMMAND "    concurrency: 2\n",
+      "t.yaml:4: functions[0].concurrency (f): this is for program functions" },
+    { "functions:\n  - name: f\n" COMMAND "    max_rss: 1GiB\n",
+      "t.yaml:4: functions[0].max_rss (f): this is for program functions" },
+    { "functions:\n  - name: f\n    program: [x]\n    leftover: wait\n",
+      "t.yaml:4: functions[0].leftover (f): this is for command functions" },
+    { "functions:\n  - name: f\n" COMMAND "    leftover: keep\n",
+      "t.yaml:4: functions[0].leftover: \"keep\" is not kill, wait or detach" },
+    /* limits and retries */
+    { "command_limits: {memory: 1}\n",
+      "t.yaml:1: command_limits.memory: there is no such key; did you mean memory_bytes?" },
+    { "command_limits: 7\n", "t.yaml:1: command_limits: must be keys with their values" },
+    { "command_limit: {}\n",
+      "t.yaml:1: command_limit: there is no such key; did you mean command_limits?" },
+    { "command_limits:\n  memory_bytes: 1KiB\n",
+      "t.yaml:2: command_limits.memory_bytes: \"1KiB\" is not a size from 1MiB to" },
+    { "functions:\n  - name: f\n" COMMAND "    limits:\n      cpu_seconds: 0\n",
+      "t.yaml:5: functions[0].limits.cpu_seconds: \"0\" is not a time from 1s to 31d" },
+    { "functions:\n  - name: f\n" COMMAND "    limits:\n      procceses: 1\n",
+      "t.yaml:5: functions[0].limits.procceses: there is no such key; did you mean "
+      "processes?" },
+    { "functions:\n  - name: f\n" COMMAND "    limits: {processes: [1]}\n",
+      "t.yaml:4: processes: must be a whole number from 1 to" },
+    { "functions:\n  - name: f\n" COMMAND "    limts: {}\n",
+      "t.yaml:4: functions[0].limts: there is no such key; did you mean limits?" },
+    { "functions:\n  - name: f\n" COMMAND "    retry:\n      max_attempts: 101\n",
+      "t.yaml:5: functions[0].retry.max_attempts: \"101\" is not a whole number from 1 to "
+      "100" },
+    { "functions:\n  - name: f\n" COMMAND "    retry:\n      backoff: cubic\n",
+      "t.yaml:5: functions[0].retry.backoff: \"cubic\" is not constant, linear or "
+      "exponential" },
+    { "functions:\n  - name: f\n" COMMAND "    retry:\n      multiplier: 0x2\n",
+      "t.yaml:5: functions[0].retry.multiplier: \"0x2\" is not a number from 1 to 100" },
+    { "functions:\n  - name: f\n" COMMAND "    retry:\n      jitter: 1.5\n",
+      "t.yaml:5: functions[0].retry.jitter: \"1.5\" is not a number from 0 to 1" },
+    { "functions:\n  - name: f\n" COMMAND "    retry:\n      on:\n        - sneeze\n",
+      "t.yaml:6: functions[0].retry.on[0]: \"sneeze\" is no cause" },
+    { "functions:\n  - name: f\n" COMMAND "    retry: {on: [canceled]}\n",
+      "t.yaml:4: functions[0].retry.on[0]: \"canceled\" is no cause" },
+    { "functions:\n  - name: f\n" COMMAND "    retry: {on: signal}\n",
+      "t.yaml:4: on: must be a list of texts" },
+    { "functions:\n  - name: f\n" COMMAND "    retry: {fatal_exit_codes: [1, 256]}\n",
+      "t.yaml:4: functions[0].retry.fatal_exit_codes[1]: \"256\" is not a whole number from 1 "
+      "to 255" },
+    { "functions:\n  - name: f\n" COMMAND "    retry: 3\n",
+      "t.yaml:4: retry: must be keys with their values" },
 };
 
 /* Whether one of the lines begins so. */
@@ -328,6 +451,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_reaches_its_setting),
         cmocka_unit_test(functions_are_loaded_in_their_order),
+        cmocka_unit_test(limits_and_retries_are_loaded_with_their_units),
+        cmocka_unit_test(a_function_that_says_nothing_more_has_no_limits_and_no_retries),
         cmocka_unit_test(an_empty_file_leaves_the_defaults),
         cmocka_unit_test(the_demo_configurations_are_right),
         cmocka_unit_test(every_fault_says_its_file_line_and_key),
