@@ -144,6 +144,8 @@ static json_t *encode_logs(const struct outcome *o)
 
     set_integer(logs, "stdout_bytes", out->kept_bytes);
     set_integer(logs, "stderr_bytes", err->kept_bytes);
+    set_integer(logs, "stdout_total_bytes", out->total_bytes);
+    set_integer(logs, "stderr_total_bytes", err->total_bytes);
     set(logs, "truncated",
         json_boolean(out->total_bytes > out->kept_bytes || err->total_bytes > err->kept_bytes));
     return logs;

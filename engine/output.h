@@ -6,15 +6,20 @@
 #ifndef JOBD_ENGINE_OUTPUT_H
 #define JOBD_ENGINE_OUTPUT_H
 
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 #include "base/uuid7.h"
 #include "domain/outcome.h"
+#include "pool/output_file.h"
 
-/* On success *ret_fd is the caller's, and *ret_bytes what the file holds now. ERR_NOT_FOUND:
- * there is no such file (yet). */
+/* On success *ret_file is the caller's. ERR_NOT_FOUND: there is no such file (yet). */
 int output_open(const char *data_dir, struct uuid7 id, int attempt, enum stream stream,
-                int *ret_fd, int64_t *ret_bytes, struct errinfo *e);
+                struct output_file *ret_file, struct errinfo *e);
+
+/* What a file that a dead worker has left holds, as a worker that ends well would have told.
+ * False, and nothing is changed: there is none. */
+bool output_find(const char *data_dir, struct uuid7 id, int attempt, enum stream stream,
+                 struct capture *ret_capture);
 
 #endif

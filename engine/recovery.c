@@ -9,11 +9,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "engine/output.h"
 #include "engine/state.h"
 #include "pool/paths.h"
 #include "pool/spool.h"
@@ -21,16 +21,8 @@
 /* Output that the lost worker had put into a file is kept, as far as it got. */
 static void find_spilled(const char *data_dir, struct outcome *o)
 {
-    for (int s = 0; s < STREAM_MAX_; s++) {
-        char path[PATHS_SIZE];
-        struct stat st;
-
-        if (stat(paths_output(data_dir, o->job_id, o->attempt, (enum stream)s, path), &st) < 0)
-            continue;
-        o->captures[s].spilled = true;
-        o->captures[s].kept_bytes = st.st_size;
-        o->captures[s].total_bytes = st.st_size;
-    }
+    for (int s = 0; s < STREAM_MAX_; s++)
+        (void)output_find(data_dir, o->job_id, o->attempt, (enum stream)s, &o->captures[s]);
 }
 
 void engine_settle_lost(struct engine *en, const struct owned *o, const char *why)

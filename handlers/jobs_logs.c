@@ -43,7 +43,7 @@ static int answer(const struct http_req *rq, struct http_resp *rs, const struct 
     if (etag && http_none_match(rq, etag))
         return http_reply_empty(rs, 304);
     http_set_header(rs, "Accept-Ranges", "bytes");
-    if (o->truncated)
+    if (kept_output_truncated(o))
         http_set_header(rs, "X-Log-Truncated", "true");
     r = http_range(rq, o->bytes, etag, &range, &rs->err);
     if (r == ERR_RANGE)
@@ -60,7 +60,7 @@ int h_get_job_log(struct http_req *rq, struct http_resp *rs)
 {
     AUTO_FINI(borrow) struct borrow b = { 0 };
     AUTO_FINI(job) struct job job = { 0 };
-    AUTO_FINI(kept_output) struct kept_output o = { .fd = -1 };
+    AUTO_FINI(kept_output) struct kept_output o = { .file = { .fd = -1 } };
     struct uuid7 id;
     int stream;
     int r;
@@ -80,7 +80,8 @@ int h_get_job_log(struct http_req *rq, struct http_resp *rs)
     r = store_read_job(b.reader, id, 0, &job, &rs->err);
     if (r < 0)
         return r;
-    r = kept_output_read(common_service(rq), b.reader, &job, (enum stream)stream, &o, &rs->err);
+    r = kept_output_read(common_service(rq), b.reader, &job, job.attempt, (enum stream)stream,
+                         &o, &rs->err);
     if (r == ERR_NOT_FOUND)
         return err_set(&rs->err, ERR_LOG_NOT_FOUND, "the file that held it is gone");
     if (r < 0)

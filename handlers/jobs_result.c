@@ -30,11 +30,11 @@ static int reply_json(struct http_resp *rs, struct store_reader *rd, struct uuid
 static int reply_stdout(const struct service *sv, struct http_resp *rs, struct store_reader *rd,
                         const struct job *job)
 {
-    AUTO_FINI(kept_output) struct kept_output o = { .fd = -1 };
+    AUTO_FINI(kept_output) struct kept_output o = { .file = { .fd = -1 } };
     bool is_text;
     int r;
 
-    r = kept_output_read(sv, rd, job, STREAM_STDOUT, &o, &rs->err);
+    r = kept_output_read(sv, rd, job, job->attempt, STREAM_STDOUT, &o, &rs->err);
     if (r == ERR_NOT_FOUND)
         return err_set(&rs->err, ERR_NO_RESULT, "the file that held it is gone");
     if (r < 0)
@@ -42,6 +42,8 @@ static int reply_stdout(const struct service *sv, struct http_resp *rs, struct s
     r = kept_output_is_utf8(&o, &is_text, &rs->err);
     if (r < 0)
         return r;
+    if (kept_output_truncated(&o))
+        http_set_header(rs, "X-Log-Truncated", "%s", "true");
     return kept_output_reply(&o, rs, 200,
                              is_text ? "text/plain; charset=utf-8" : "application/octet-stream",
                              0, o.bytes);

@@ -1,10 +1,11 @@
 #include "pool/recorder.h"
 
-#include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/sys.h"
 #include "pool/paths.h"
 
@@ -16,8 +17,8 @@ void recorder_init(struct recorder *r, const char *data_dir, struct uuid7 job_id
         .job_id = job_id,
         .attempt = attempt,
         .stream = stream,
-        .max_bytes = max_bytes,
-        .file_fd = -1,
+        .kept = kept_of(max_bytes),
+        .file = { .fd = -1 },
     };
 }
 
@@ -34,46 +35,81 @@ static void give_up(struct recorder *r, const struct errinfo *e)
     r->broken = true;
     log_warn("output.lost", LSTR("job_id", uuid7_format(r->job_id, id)),
              LI64("attempt", r->attempt), LSTR("stream", stream_name(r->stream)),
-             LI64("kept_bytes", r->kept_bytes), LSTR("reason", e->text));
+             LI64("kept_bytes", kept_bytes(r->kept, r->written)), LSTR("reason", e->text));
 }
 
-static int write_file(struct recorder *r, const void *block, size_t len, struct errinfo *e)
-{
-    char path[PATHS_SIZE];
+/* ---- in memory ----------------------------------------------------------------------------
+ */
 
-    if (r->file_fd < 0) {
-        r->file_fd =
-            sys.open(file_path(r, path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (r->file_fd < 0)
-            return err_sys(e, "open %s", path);
+/* The bytes lie where they would lie in the file. */
+static void remember(struct recorder *r, const char *block, size_t len)
+{
+    while (len > 0) {
+        int64_t run = r->written < kept_max(r->kept) || r->kept.tail_max > 0
+                          ? kept_run(r->kept, r->written)
+                          : (int64_t)len; /* there is no ring */
+        size_t n = (int64_t)len < run ? len : (size_t)run;
+
+        if (r->written < kept_max(r->kept))
+            buf_add(&r->memory, block, n);
+        else if (r->kept.tail_max > 0)
+            memcpy(r->memory.data + kept_place(r->kept, r->written), block, n);
+        r->written += (int64_t)n;
+        block += n;
+        len -= n;
     }
-    return fd_write_all(r->file_fd, block, len, e);
 }
 
-/* Where the file ends is what was really written: a failed write may have written a part. */
-static void count_file(struct recorder *r)
+/* Head and tail in the order of the stream. */
+static char *steal_memory(struct recorder *r)
 {
-    off_t end = r->file_fd >= 0 ? lseek(r->file_fd, 0, SEEK_CUR) : 0;
+    size_t head = (size_t)kept_head_end(r->kept, r->written);
+    size_t tail = r->memory.len - head;
+    size_t first; /* where in the ring the tail begins */
+    char *turned;
 
-    r->kept_bytes = end > 0 ? end : 0;
+    if (r->written <= kept_max(r->kept) || tail == 0)
+        return buf_steal(&r->memory);
+    first = (size_t)(kept_place(r->kept, kept_tail_start(r->kept, r->written))) - head;
+    turned = mem_new0(r->memory.len + 1);
+    memcpy(turned, r->memory.data, head);
+    memcpy(turned + head, r->memory.data + head + first, tail - first);
+    memcpy(turned + head + tail - first, r->memory.data + head, first);
+    return turned;
 }
 
-/* Move the head to the file. When that fails the head stays, and is what is kept. */
-static void move_head(struct recorder *r)
+/* ---- in the file --------------------------------------------------------------------------
+ */
+
+static int open_file(struct recorder *r, struct errinfo *e)
 {
-    struct errinfo e;
     char path[PATHS_SIZE];
 
-    if (r->head.len == 0 || r->broken)
+    if (r->file.fd >= 0)
+        return 0;
+    return output_file_create(file_path(r, path), r->kept, &r->file, e);
+}
+
+/* Move what is in memory to the file. When that fails it stays, and is what is kept. */
+static void move_memory(struct recorder *r)
+{
+    struct errinfo e = { 0 };
+    char path[PATHS_SIZE];
+    int result;
+
+    if (r->memory.len == 0 || r->broken)
         return;
-    if (write_file(r, r->head.data, r->head.len, &e) == 0) {
-        buf_clear(&r->head);
+    result = open_file(r, &e);
+    if (result == 0)
+        result = output_file_take(&r->file, r->memory.data, r->memory.len, r->written, &e);
+    if (result == 0) {
+        buf_clear(&r->memory);
         return;
     }
     give_up(r, &e);
-    if (r->file_fd >= 0)
+    if (r->file.fd >= 0)
         (void)unlink(file_path(r, path)); /* a part; the whole is in memory */
-    fd_fini(&r->file_fd);
+    output_file_fini(&r->file);
 }
 
 void recorder_spill(struct recorder *r)
@@ -81,57 +117,66 @@ void recorder_spill(struct recorder *r)
     if (r->to_file)
         return;
     r->to_file = true;
-    move_head(r);
+    move_memory(r);
 }
+
+static void write_file(struct recorder *r, const char *block, size_t len)
+{
+    struct errinfo e = { 0 };
+    int result;
+
+    result = open_file(r, &e);
+    if (result == 0) {
+        result = output_file_append(&r->file, block, len, &e);
+        r->written = r->file.written;
+    }
+    if (result < 0)
+        give_up(r, &e);
+}
+
+/* ---- both ---------------------------------------------------------------------------------
+ */
 
 void recorder_add(struct recorder *r, const void *block, size_t len)
 {
-    struct errinfo e;
-    int64_t room = r->max_bytes - r->kept_bytes;
-    size_t keep = (int64_t)len < room ? len : (size_t)room;
-
     r->total_bytes += (int64_t)len;
-    if (!r->to_file && !r->broken && r->head.len + keep > RECORDER_INLINE_MAX)
+    if (len == 0 || r->broken)
+        return;
+    if (!r->to_file && kept_bytes(r->kept, r->total_bytes) > RECORDER_INLINE_MAX)
         recorder_spill(r);
-    if (keep == 0 || r->broken)
+    if (r->broken)
         return;
-    if (!r->to_file) {
-        buf_add(&r->head, block, keep);
-        r->kept_bytes += (int64_t)keep;
-        return;
-    }
-    if (write_file(r, block, keep, &e) == 0) {
-        r->kept_bytes += (int64_t)keep;
-        return;
-    }
-    count_file(r);
-    give_up(r, &e);
+    if (!r->to_file || kept_max(r->kept) == 0)
+        remember(r, block, len);
+    else
+        write_file(r, block, len);
 }
 
 static int sync_file(struct recorder *r, struct errinfo *e)
 {
     char path[PATHS_SIZE];
 
-    if (sys.fsync(r->file_fd) < 0)
+    if (sys.fsync(r->file.fd) < 0)
         return err_sys(e, "fsync %s", file_path(r, path));
     return fd_sync_dir(paths_output_dir(r->data_dir, path), e); /* its name, too */
 }
 
 void recorder_finish(struct recorder *r, struct capture *ret_capture)
 {
-    struct errinfo e;
+    struct errinfo e = { 0 };
 
     *ret_capture = (struct capture){
         .total_bytes = r->total_bytes,
-        .kept_bytes = r->kept_bytes,
-        .spilled = r->file_fd >= 0,
+        .kept_bytes = kept_bytes(r->kept, r->written),
+        .head_bytes = r->written > kept_max(r->kept) ? r->kept.head_max : 0,
+        .spilled = r->file.fd >= 0,
     };
-    if (r->file_fd >= 0) {
+    if (r->file.fd >= 0) {
         if (sync_file(r, &e) < 0)
             give_up(r, &e); /* it may be lost with the power, not before */
-        fd_fini(&r->file_fd);
-    } else if (r->head.len > 0) {
-        ret_capture->data = buf_steal(&r->head);
+        output_file_fini(&r->file);
+    } else if (r->memory.len > 0) {
+        ret_capture->data = steal_memory(r);
     }
 }
 
@@ -139,8 +184,8 @@ void recorder_fini(struct recorder *r)
 {
     char path[PATHS_SIZE];
 
-    if (r->file_fd >= 0)
+    if (r->file.fd >= 0)
         (void)unlink(file_path(r, path));
-    fd_fini(&r->file_fd);
-    buf_fini(&r->head);
+    output_file_fini(&r->file);
+    buf_fini(&r->memory);
 }

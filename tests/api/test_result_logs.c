@@ -318,7 +318,39 @@ static void a_part_is_only_sent_of_the_log_that_is_meant(void **state)
     assert_status(&r, 304);
 }
 
-static void of_too_much_output_the_beginning_is_kept(void **state)
+/* The log of a job that wrote "start", zeros and "end", 500008 bytes, of which 300 KiB are
+ * kept. */
+static void check_truncated(const struct api *a, const char *id)
+{
+    static const char gap[] = "\n[jobd: 192808 bytes left out]\n";
+    size_t half = (size_t)150 * 1024;
+    size_t total = 2 * half + sizeof gap - 1;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char length[32];
+
+    api_get(a, api_job_path(id, "/logs/stdout"), &r);
+    assert_status(&r, 200);
+    assert_header(&r, "X-Log-Truncated", "true");
+    assert_int_equal(r.body_len, total);
+    assert_memory_equal(r.body, "start\0", 6);
+    assert_memory_equal(r.body + half - 1, "\0", 1);
+    assert_memory_equal(r.body + half, gap, sizeof gap - 1);
+    assert_memory_equal(r.body + half + sizeof gap - 1, "\0", 1);
+    assert_memory_equal(r.body + total - 4, "\0end", 4);
+
+    /* Offsets are of what is served. */
+    (void)snprintf(length, sizeof length, "bytes=%zu-%zu", half - 1, half + 6);
+    get_range(a, api_job_path(id, "/logs/stdout"), length, &r);
+    assert_status(&r, 206);
+    assert_int_equal(r.body_len, 8);
+    assert_memory_equal(r.body, "\0\n[jobd:", 8);
+    get_range(a, api_job_path(id, "/logs/stdout"), "bytes=-3", &r);
+    assert_string_equal(r.body, "end");
+    (void)snprintf(length, sizeof length, "bytes %zu-%zu/%zu", total - 3, total - 1, total);
+    assert_header(&r, "Content-Range", length);
+}
+
+static void of_too_much_output_beginning_and_end_are_kept(void **state)
 {
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
@@ -333,11 +365,9 @@ static void of_too_much_output_the_beginning_is_kept(void **state)
     assert_string_equal(api_text(&r, "state"), "succeeded");
     assert_true(json_is_true(api_at(r.json, "logs.truncated")));
     assert_int_equal(api_number(&r, "logs.stdout_bytes"), 300 * 1024);
-    api_get(a, api_job_path(id, "/logs/stdout"), &r);
-    assert_status(&r, 200);
-    assert_header(&r, "X-Log-Truncated", "true");
-    assert_int_equal(r.body_len, 300 * 1024);
-    assert_memory_equal(r.body, "start", 5);
+    assert_int_equal(api_number(&r, "logs.stdout_total_bytes"), 500008);
+    assert_int_equal(api_number(&r, "logs.stderr_total_bytes"), 0);
+    check_truncated(a, id);
     api_get(a, api_job_path(id, "/logs/stderr"), &r);
     assert_header(&r, "X-Log-Truncated", NULL);
 }
@@ -420,7 +450,7 @@ int main(void)
         cmocka_unit_test(a_log_that_was_never_written_is_empty),
         cmocka_unit_test(a_part_of_a_log_can_be_had),
         cmocka_unit_test(a_part_is_only_sent_of_the_log_that_is_meant),
-        cmocka_unit_test(of_too_much_output_the_beginning_is_kept),
+        cmocka_unit_test(of_too_much_output_beginning_and_end_are_kept),
         cmocka_unit_test(the_log_of_a_running_job_grows),
     };
 

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "pool/paths.h"
 #include "pool/tree.h"
+#include "tests/support/kept_file.h"
 
 static void on_progress(void *ctx, const struct proto_attempt *which, double fraction,
                         const char *message)
@@ -118,7 +119,7 @@ char *lab_output(const struct lab *l, enum stream stream)
 
     if (c->spilled) {
         paths_output(l->data_dir, l->outcome.job_id, l->outcome.attempt, stream, path);
-        assert_int_equal(fd_read_file(path, SIZE_MAX / 2, &b, NULL), 0);
+        kept_file_read(path, &b);
     } else if (c->data) {
         buf_add(&b, c->data, (size_t)c->kept_bytes);
     }

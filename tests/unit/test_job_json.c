@@ -16,7 +16,8 @@
     "\"stdout\":\"/v1/jobs/" ID_TEXT                                                           \
     "/logs/stdout\","                                                                          \
     "\"stderr\":\"/v1/jobs/" ID_TEXT "/logs/stderr\"}}"
-#define NO_LOGS "\"logs\":{\"stdout_bytes\":0,\"stderr_bytes\":0,\"truncated\":false}"
+#define NO_LOGS "\"logs\":{\"stdout_bytes\":0,\"stderr_bytes\":0,\"stdout_total_bytes\":0," \
+                "\"stderr_total_bytes\":0,\"truncated\":false}"
 
 /* Texts of a job under test are constants; none of them is released. */
 static char *lit(const char *text)
@@ -153,7 +154,8 @@ static void a_finished_job_has_it_all(void **state)
         "123Z\","
         "\"cancel_requested_at\":\"2023-11-14T22:13:24.000Z\",\"version\":3,\"exit_code\":0,"
         "\"result\":{\"words\":6},\"result_bytes\":12,"
-        "\"logs\":{\"stdout_bytes\":64,\"stderr_bytes\":7,\"truncated\":true},"
+        "\"logs\":{\"stdout_bytes\":64,\"stderr_bytes\":7,"
+        "\"stdout_total_bytes\":100,\"stderr_total_bytes\":7,\"truncated\":true},"
         "\"usage\":{\"wall_seconds\":0.0031,\"user_cpu_seconds\":0.001001,"
         "\"system_cpu_seconds\":2,\"max_rss_bytes\":1900544},"
         "\"worker\":{\"id\":4,\"pid\":4711},\"timeout_seconds\":1.5,"

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/sys.h"
 #include "pool/paths.h"
 
@@ -37,38 +37,73 @@ static int remove_dir(void **state)
     return rmdir(dir);
 }
 
-static void what_a_stream_holds_so_far_can_be_read(void **state)
+static void write_file(int attempt, const char *text)
 {
     char path[PATHS_SIZE];
-    AUTO_FINI(fd) int fd = -1;
-    AUTO_FINI(buf) struct buf b = { 0 };
-    int64_t size = -1;
+    AUTO_FINI(output_file) struct output_file f = { .fd = -1 };
+
+    (void)paths_output(dir, id, attempt, STREAM_STDERR, path);
+    assert_int_equal(output_file_create(path, kept_of(8), &f, NULL), 0);
+    assert_int_equal(output_file_append(&f, text, strlen(text), NULL), 0);
+}
+
+static void remove_file(int attempt)
+{
+    char path[PATHS_SIZE];
+
+    assert_int_equal(unlink(paths_output(dir, id, attempt, STREAM_STDERR, path)), 0);
+}
+
+static void what_a_stream_holds_so_far_can_be_read(void **state)
+{
+    AUTO_FINI(output_file) struct output_file f = { .fd = -1 };
+    char block[10];
     struct errinfo e;
 
     (void)state;
-    (void)paths_output(dir, id, 2, STREAM_STDERR, path);
-    assert_int_equal(fd_write_file_atomic(path, 0600, "so far", 6, &e), 0);
-    assert_int_equal(output_open(dir, id, 2, STREAM_STDERR, &fd, &size, &e), 0);
-    assert_int_equal(size, 6);
-    assert_int_equal(fd_read_to_end(fd, 100, &b, &e), 0);
-    assert_string_equal(b.data, "so far");
-    assert_int_equal(unlink(path), 0);
+    write_file(2, "so far");
+    assert_int_equal(output_open(dir, id, 2, STREAM_STDERR, &f, &e), 0);
+    assert_int_equal(f.written, 6);
+    assert_int_equal(output_file_read(&f, 0, block, sizeof block, &e), 4);
+    assert_int_equal(output_file_read(&f, 4, block + 4, 6, &e), 2);
+    assert_memory_equal(block, "so far", 6);
+    remove_file(2);
 }
 
 static void another_attempt_or_stream_is_not_found(void **state)
 {
-    char path[PATHS_SIZE];
-    int fd = -1;
-    int64_t size;
+    struct output_file f = { .fd = -1 };
+    struct capture c = { .total_bytes = 7 };
     struct errinfo e;
 
     (void)state;
-    (void)paths_output(dir, id, 2, STREAM_STDERR, path);
-    assert_int_equal(fd_write_file_atomic(path, 0600, "x", 1, &e), 0);
-    assert_int_equal(output_open(dir, id, 1, STREAM_STDERR, &fd, &size, &e), ERR_NOT_FOUND);
-    assert_int_equal(output_open(dir, id, 2, STREAM_STDOUT, &fd, &size, &e), ERR_NOT_FOUND);
-    assert_int_equal(fd, -1);
-    assert_int_equal(unlink(path), 0);
+    write_file(2, "x");
+    assert_int_equal(output_open(dir, id, 1, STREAM_STDERR, &f, &e), ERR_NOT_FOUND);
+    assert_int_equal(output_open(dir, id, 2, STREAM_STDOUT, &f, &e), ERR_NOT_FOUND);
+    assert_int_equal(f.fd, -1);
+    assert_false(output_find(dir, id, 1, STREAM_STDERR, &c));
+    assert_int_equal(c.total_bytes, 7);
+    remove_file(2);
+}
+
+static void what_a_dead_worker_left_is_counted(void **state)
+{
+    struct capture c;
+
+    (void)state;
+    write_file(1, "abcdef");
+    write_file(2, "abcdefghijkl");
+    assert_true(output_find(dir, id, 1, STREAM_STDERR, &c));
+    assert_int_equal(c.total_bytes, 6);
+    assert_int_equal(c.kept_bytes, 6);
+    assert_int_equal(c.head_bytes, 0);
+    assert_true(c.spilled);
+    assert_true(output_find(dir, id, 2, STREAM_STDERR, &c));
+    assert_int_equal(c.total_bytes, 12);
+    assert_int_equal(c.kept_bytes, 8);
+    assert_int_equal(c.head_bytes, 4);
+    remove_file(1);
+    remove_file(2);
 }
 
 static int open_emfile(const char *path, int flags, mode_t mode)
@@ -82,13 +117,12 @@ static int open_emfile(const char *path, int flags, mode_t mode)
 
 static void a_full_descriptor_table_is_not_taken_for_a_missing_file(void **state)
 {
-    int fd = -1;
-    int64_t size;
+    struct output_file f = { .fd = -1 };
     struct errinfo e;
 
     (void)state;
     sys.open = open_emfile;
-    assert_int_equal(output_open(dir, id, 1, STREAM_STDOUT, &fd, &size, &e), ERR_SYS);
+    assert_int_equal(output_open(dir, id, 1, STREAM_STDOUT, &f, &e), ERR_SYS);
     sys_reset();
     assert_int_equal(e.sys_errno, EMFILE);
 }
@@ -98,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_stream_holds_so_far_can_be_read),
         cmocka_unit_test(another_attempt_or_stream_is_not_found),
+        cmocka_unit_test(what_a_dead_worker_left_is_counted),
         cmocka_unit_test(a_full_descriptor_table_is_not_taken_for_a_missing_file),
     };
 

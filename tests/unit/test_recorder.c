@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -11,6 +12,7 @@
 #include "base/sys.h"
 #include "pool/paths.h"
 #include "pool/recorder.h"
+#include "tests/support/kept_file.h"
 #include "tests/support/tmp.h"
 
 static const struct uuid7 job_id = { 0x0190f0c2a1b27123, 0x8123456789abcdef };
@@ -47,7 +49,7 @@ static void assert_file(const char *want, size_t len)
 {
     AUTO_FINI(buf) struct buf b = { 0 };
 
-    assert_int_equal(fd_read_file(path(), 1 << 21, &b, NULL), 0);
+    kept_file_read(path(), &b);
     assert_int_equal(b.len, len);
     assert_memory_equal(b.data, want, len);
 }
@@ -113,20 +115,137 @@ static void on_request_even_little_is_in_a_file_at_once(void **state)
     assert_int_equal(c.kept_bytes, 10);
 }
 
-static void beyond_the_cap_bytes_are_only_counted(void **state)
+static void set_max(int64_t max_bytes)
+{
+    recorder.kept = kept_of(max_bytes);
+}
+
+/* The stream "abc...z" of so many bytes, in blocks of this length. */
+static void add_letters(size_t count, size_t block_len)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+
+    for (size_t at = 0; at < count; at += block_len)
+        recorder_add(&recorder, letters + at, at + block_len < count ? block_len : count - at);
+}
+
+static void assert_capture(int64_t total, int64_t head, const char *kept)
 {
     struct capture c;
 
-    (void)state;
-    recorder.max_bytes = 5;
-    recorder_add(&recorder, "abc", 3);
-    recorder_add(&recorder, "defgh", 5);
-    recorder_add(&recorder, "i", 1);
     recorder_finish(&recorder, &c);
-    assert_int_equal(c.total_bytes, 9);
-    assert_int_equal(c.kept_bytes, 5);
-    assert_memory_equal(c.data, "abcde", 5);
+    assert_int_equal(c.total_bytes, total);
+    assert_int_equal(c.kept_bytes, strlen(kept));
+    assert_int_equal(c.head_bytes, head);
+    if (c.spilled)
+        assert_file(kept, strlen(kept));
+    else if (c.data)
+        assert_memory_equal(c.data, kept, strlen(kept));
     free(c.data);
+}
+
+static void beyond_the_cap_head_and_tail_are_kept(void **state)
+{
+    static const struct {
+        int64_t max;
+        size_t count;
+        int64_t head;
+        const char *kept;
+    } cases[] = {
+        { 5, 5, 0, "abcde" },    { 5, 6, 3, "abcef" },
+        { 5, 9, 3, "abchi" },    { 8, 26, 4, "abcdwxyz" },
+        { 8, 9, 4, "abcdfghi" }, { 8, 12, 4, "abcdijkl" },
+        { 2, 26, 1, "az" },      { 1, 26, 1, "a" },
+        { 0, 26, 0, "" },        { 25, 26, 13, "abcdefghijklmopqrstuvwxyz" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        for (size_t block = 1; block <= 26; block++)
+            for (size_t spill_at = 0; spill_at <= 2;
+                 spill_at++) { /* never, at once, half-way */
+                size_t first = cases[i].count / 2;
+
+                (void)close_dir(state);
+                (void)open_dir(state);
+                set_max(cases[i].max);
+                if (spill_at == 1)
+                    recorder_spill(&recorder);
+                if (spill_at == 2) {
+                    add_letters(first, block);
+                    recorder_spill(&recorder);
+                    recorder_add(&recorder, "abcdefghijklmnopqrstuvwxyz" + first,
+                                 cases[i].count - first);
+                } else {
+                    add_letters(cases[i].count, block);
+                }
+                assert_capture((int64_t)cases[i].count, cases[i].head, cases[i].kept);
+            }
+}
+
+static void the_file_never_grows_beyond_the_cap(void **state)
+{
+    char block[1000];
+    struct stat st;
+
+    (void)state;
+    set_max(10001);
+    recorder_spill(&recorder);
+    for (int i = 0; i < 100; i++) {
+        memset(block, i, sizeof block);
+        recorder_add(&recorder, block, sizeof block - (size_t)i);
+        assert_int_equal(stat(path(), &st), 0);
+        assert_true(st.st_size <= OUTPUT_FILE_HEADER_BYTES + 10001);
+    }
+}
+
+static void a_file_whose_writer_was_killed_is_in_order(void **state)
+{
+    AUTO_FINI(buf) struct buf b = { 0 };
+
+    (void)state;
+    set_max(10);
+    recorder_spill(&recorder);
+    add_letters(17, 3);
+    kept_file_read(path(), &b); /* nothing was finished */
+    assert_string_equal(b.data, "abcdemnopq");
+}
+
+/* As a live reader sees it: it knew of 12 bytes, and meanwhile the writer has come further. */
+static void a_reader_is_told_that_bytes_were_overwritten(void **state)
+{
+    AUTO_FINI(output_file) struct output_file f = { .fd = -1 };
+    char block[10];
+
+    (void)state;
+    set_max(10);
+    recorder_spill(&recorder);
+    add_letters(12, 12);
+    assert_int_equal(output_file_open(path(), &f, NULL), 0);
+    assert_int_equal(f.written, 12);
+    assert_int_equal(f.tail_at, 7);
+    recorder_add(&recorder, "mno", 3);
+    assert_int_equal(output_file_read(&f, 7, block, sizeof block, NULL), 0);
+    assert_int_equal(output_file_read(&f, 10, block, 2, NULL), 2);
+    assert_memory_equal(block, "kl", 2);
+    assert_int_equal(output_file_read(&f, 0, block, sizeof block, NULL), 5);
+    assert_memory_equal(block, "abcde", 5);
+    assert_int_equal(output_file_refresh(&f, NULL), 0);
+    assert_int_equal(f.written, 15);
+    assert_int_equal(f.tail_at, 10);
+}
+
+static void a_file_that_is_none_of_ours_is_refused(void **state)
+{
+    static const char zeros[64];
+    struct output_file f;
+    struct errinfo e;
+
+    (void)state;
+    assert_int_equal(output_file_open(path(), &f, &e), ERR_NOT_FOUND);
+    assert_int_equal(fd_write_file_atomic(path(), 0600, "jobdout", 7, &e), 0);
+    assert_int_equal(output_file_open(path(), &f, &e), ERR_NOT_FOUND); /* not there yet */
+    assert_int_equal(fd_write_file_atomic(path(), 0600, zeros, 64, &e), 0);
+    assert_int_equal(output_file_open(path(), &f, &e), ERR_INTERNAL);
 }
 
 static void a_recorder_that_is_given_up_leaves_no_file(void **state)
@@ -181,7 +300,7 @@ static void a_disk_that_is_full_from_the_start_keeps_the_head_in_memory(void **s
     log_set_fd(-1);
     recorder_add(&recorder, "abc", 3);
     sys.write = write_until_full;
-    room_bytes = 1;
+    room_bytes = OUTPUT_FILE_HEADER_BYTES + 1;
     recorder_spill(&recorder);
     recorder_add(&recorder, "def", 3);
     sys_reset();
@@ -224,7 +343,11 @@ int main(void)
         TEST(little_stays_in_memory),
         TEST(what_is_larger_goes_to_a_file_whole),
         TEST(on_request_even_little_is_in_a_file_at_once),
-        TEST(beyond_the_cap_bytes_are_only_counted),
+        TEST(beyond_the_cap_head_and_tail_are_kept),
+        TEST(the_file_never_grows_beyond_the_cap),
+        TEST(a_file_whose_writer_was_killed_is_in_order),
+        TEST(a_reader_is_told_that_bytes_were_overwritten),
+        TEST(a_file_that_is_none_of_ours_is_refused),
         TEST(a_recorder_that_is_given_up_leaves_no_file),
         TEST(a_disk_that_gets_full_keeps_what_was_written_and_counts_the_rest),
         TEST(a_disk_that_is_full_from_the_start_keeps_the_head_in_memory),
