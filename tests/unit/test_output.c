@@ -3,55 +3,30 @@
 #include "engine/output.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/sys.h"
 #include "pool/paths.h"
+#include "tests/support/tmp.h"
 
 static const struct uuid7 id = { 0x01937f6c2b9a7c31, 0x8e5d3f1a9b7c2d4e };
-static char dir[64];
+static char dir[TMP_SIZE];
 
 static int make_dir(void **state)
 {
     struct errinfo e;
 
     (void)state;
-    (void)snprintf(dir, sizeof dir, "/tmp/jobd-output-XXXXXX");
-    return mkdtemp(dir) ? paths_prepare(dir, &e) : -1;
+    return paths_prepare(tmp_dir_make(dir), &e);
 }
 
 static int remove_dir(void **state)
 {
-    static const char *const parts[] = { "run/outcomes", "run", "output", "." };
-    char path[PATHS_SIZE];
-
     (void)state;
     sys_reset();
-    for (size_t i = 0; i + 1 < COUNT_OF(parts); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", dir, parts[i]);
-        (void)rmdir(path);
-    }
-    return rmdir(dir);
-}
-
-static void write_file(int attempt, const char *text)
-{
-    char path[PATHS_SIZE];
-    AUTO_FINI(output_file) struct output_file f = { .fd = -1 };
-
-    (void)paths_output(dir, id, attempt, STREAM_STDERR, path);
-    assert_int_equal(output_file_create(path, kept_of(8), &f, NULL), 0);
-    assert_int_equal(output_file_append(&f, text, strlen(text), NULL), 0);
-}
-
-static void remove_file(int attempt)
-{
-    char path[PATHS_SIZE];
-
-    assert_int_equal(unlink(paths_output(dir, id, attempt, STREAM_STDERR, path)), 0);
+    tmp_dir_remove(dir);
+    return 0;
 }
 
 static void what_a_stream_holds_so_far_can_be_read(void **state)
