@@ -29,6 +29,23 @@ static int remove_dir(void **state)
     return 0;
 }
 
+static void write_file(int attempt, const char *text)
+{
+    char path[PATHS_SIZE];
+    AUTO_FINI(output_file) struct output_file f = { .fd = -1 };
+
+    (void)paths_output(dir, id, attempt, STREAM_STDERR, path);
+    assert_int_equal(output_file_create(path, kept_of(8), &f, NULL), 0);
+    assert_int_equal(output_file_append(&f, text, strlen(text), NULL), 0);
+}
+
+static void remove_file(int attempt)
+{
+    char path[PATHS_SIZE];
+
+    assert_int_equal(unlink(paths_output(dir, id, attempt, STREAM_STDERR, path)), 0);
+}
+
 static void what_a_stream_holds_so_far_can_be_read(void **state)
 {
     AUTO_FINI(output_file) struct output_file f = { .fd = -1 };
