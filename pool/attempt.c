@@ -2,11 +2,12 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
-#include "pool/tree.h"
 
 #define KILL_AGAIN_US USEC_PER_SEC
+#define CPU_LOOK_US   (20 * USEC_PER_MS) /* the least between two looks at the CPU time */
 
 static void on_spill(void *ctx)
 {
@@ -23,12 +24,31 @@ static void on_deadline(void *ctx)
     attempt_stop(a, CAUSE_DEADLINE_EXCEEDED, a->order.grace_us);
 }
 
+/* Several may use CPU at once, so the limit may be near sooner than the clock says. */
+static void look_at_cpu(struct attempt *a)
+{
+    usec_t left_us = a->order.limits.values[LIMIT_CPU] - cage_cpu_us(a->cage);
+    usec_t wait_us = left_us / sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (left_us <= 0)
+        attempt_exceed(a, LIMIT_CPU, CAUSE_RESOURCE_LIMIT_EXCEEDED);
+    else
+        loop_set_timer(a->host->loop, &a->cpu,
+                       clock_mono_us() + (wait_us > CPU_LOOK_US ? wait_us : CPU_LOOK_US));
+}
+
+static void on_cpu(void *ctx)
+{
+    look_at_cpu(ctx);
+}
+
 /* Again and again until the attempt is finished: a look at /proc can fail for want of
  * descriptors. */
 static void kill_now(struct attempt *a)
 {
     a->killed = true;
-    (void)tree_signal(SIGKILL, NULL, NULL);
+    if (a->cage)
+        cage_kill(a->cage);
     loop_set_timer(a->host->loop, &a->kill, clock_mono_us() + KILL_AGAIN_US);
 }
 
@@ -45,6 +65,7 @@ void attempt_init(struct attempt *a, const struct attempt_host *host, struct ord
         .spill = { .on_due = on_spill, .ctx = a },
         .deadline = { .on_due = on_deadline, .ctx = a },
         .kill = { .on_due = on_kill, .ctx = a },
+        .cpu = { .on_due = on_cpu, .ctx = a },
     };
     *take_order = (struct order){ 0 };
     for (int i = 0; i < STREAM_MAX_; i++)
@@ -58,9 +79,12 @@ void attempt_set_deadline(struct attempt *a)
         loop_set_timer(a->host->loop, &a->deadline, clock_mono_us() + a->order.timeout_us);
 }
 
-void attempt_begin(struct attempt *a)
+void attempt_begin(struct attempt *a, struct cage *cage)
 {
     a->started_at_us = clock_wall_us();
+    a->cage = cage;
+    if (cage && a->order.limits.values[LIMIT_CPU] > 0 && cage_cpu_us(cage) >= 0)
+        look_at_cpu(a);
     loop_set_timer(a->host->loop, &a->spill, clock_mono_us() + ATTEMPT_SPILL_US);
 }
 
@@ -76,7 +100,11 @@ bool attempt_is(const struct attempt *a, struct uuid7 job_id, int number)
 
 void attempt_output(struct attempt *a, enum stream stream, const char *block, size_t len)
 {
+    int64_t limit = a->order.limits.values[LIMIT_OUTPUT];
+
     recorder_add(&a->recorders[stream], block, len);
+    if (limit > 0 && a->recorders[stream].total_bytes > limit)
+        attempt_exceed(a, LIMIT_OUTPUT, CAUSE_OUTPUT_LIMIT_EXCEEDED);
 }
 
 void attempt_progress(struct attempt *a, double fraction, const char *message)
@@ -109,8 +137,16 @@ void attempt_stop(struct attempt *a, enum cause cause, usec_t grace_us)
     }
     if (a->kill.at_us == 0 || kill_at_us < a->kill.at_us)
         loop_set_timer(a->host->loop, &a->kill, kill_at_us);
-    if (first)
-        (void)tree_signal(SIGTERM, NULL, NULL);
+    if (first && a->cage)
+        cage_signal(a->cage, SIGTERM);
+}
+
+void attempt_exceed(struct attempt *a, enum limit limit, enum cause cause)
+{
+    if (a->exceeded & 1u << limit)
+        return;
+    a->exceeded |= 1u << limit;
+    attempt_stop(a, cause, 0);
 }
 
 void attempt_cancel(struct attempt *a, enum proto_cancel_mode mode, usec_t grace_us)
@@ -129,6 +165,7 @@ static void clear_timers(struct attempt *a)
     loop_clear_timer(a->host->loop, &a->spill);
     loop_clear_timer(a->host->loop, &a->deadline);
     loop_clear_timer(a->host->loop, &a->kill);
+    loop_clear_timer(a->host->loop, &a->cpu);
 }
 
 /* A result is only of an attempt that succeeded; a program's own JSON is more than its stdout.
@@ -158,6 +195,7 @@ void attempt_finish(struct attempt *a, enum cause cause, char *take_message,
         .started_at_us = a->started_at_us,
         .finished_at_us = clock_wall_us(),
         .containment = CONTAINMENT_SUBREAPER,
+        .limits_exceeded = a->exceeded,
     };
     ret_outcome->message = take_message;
     if (!outcome_is_release(ret_outcome))

@@ -13,6 +13,7 @@
 
 #include "domain/order.h"
 #include "domain/outcome.h"
+#include "pool/cage.h"
 #include "pool/loop.h"
 #include "pool/proto.h"
 #include "pool/recorder.h"
@@ -23,7 +24,8 @@
 struct attempt_host {
     struct loop *loop;
     const char *data_dir;
-    int64_t output_max_bytes; /* kept of each stream */
+    int64_t output_max_bytes;     /* kept of each stream */
+    const struct cage_host *cage; /* NULL: no control groups, nobody is detached */
     /* What the attempt says of itself. fraction < 0: not given; message may be NULL. */
     void (*on_progress)(void *ctx, const struct proto_attempt *which, double fraction,
                         const char *message);
@@ -38,6 +40,7 @@ struct attempt {
     struct order order;
     struct recorder recorders[STREAM_MAX_];
     usec_t started_at_us; /* wall clock */
+    struct cage *cage;    /* of the program that has it; NULL: none has */
     struct timer spill;
 
     char *result; /* JSON text that it gave, or NULL */
@@ -45,16 +48,18 @@ struct attempt {
 
     enum cause stop_cause; /* why it is being stopped; CAUSE_NONE: it is not */
     bool killed;           /* SIGKILL has been sent */
+    unsigned exceeded;     /* limits that it ran into: bit 1 << limit */
     struct timer deadline;
     struct timer kill;
+    struct timer cpu; /* the next look at the CPU time of its control group */
 };
 
 /* Takes what is in take_order. Output is kept from here on. */
 void attempt_init(struct attempt *a, const struct attempt_host *host, struct order *take_order);
 /* Its timeout runs from now; when it is over, the attempt is stopped. */
 void attempt_set_deadline(struct attempt *a);
-/* The work begins: started_at is now. */
-void attempt_begin(struct attempt *a);
+/* The work begins, in this cage: started_at is now. */
+void attempt_begin(struct attempt *a, struct cage *cage);
 
 struct proto_attempt attempt_id(const struct attempt *a);
 bool attempt_is(const struct attempt *a, struct uuid7 job_id, int number);
@@ -68,6 +73,8 @@ void attempt_result(struct attempt *a, char *take_result, size_t len);
  * again: the shorter grace counts, and the first cause, but anything is more than
  * CAUSE_SHUTDOWN. */
 void attempt_stop(struct attempt *a, enum cause cause, usec_t grace_us);
+/* The same at once, because it has used more than it may. */
+void attempt_exceed(struct attempt *a, enum limit limit, enum cause cause);
 /* The same as the front asks for it. */
 void attempt_cancel(struct attempt *a, enum proto_cancel_mode mode, usec_t grace_us);
 

@@ -1,5 +1,6 @@
 #include "pool/command.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -9,7 +10,6 @@
 #include "pool/exit_text.h"
 #include "pool/pipes.h"
 #include "pool/spawn.h"
-#include "pool/tree.h"
 
 /* How long somebody who outlived the main process may go on writing. */
 #define DRAIN_US (100 * USEC_PER_MS)
@@ -20,10 +20,15 @@ struct command {
     struct pipes pipes;
     pid_t pid; /* of the main process; means nothing once it has ended */
 
+    struct cage cage;
+
     bool ended;
+    bool waiting; /* it has ended, and is not over before those that it left have */
+    bool stopped_waiting;
     int wait_status;
-    struct rusage usage;
-    struct timer drain; /* since it has ended, as long as somebody holds the pipes */
+    int64_t max_rss_bytes; /* of those that were reaped */
+    struct cage_cost cost; /* at the end */
+    struct timer drain;    /* since it has ended, as long as somebody holds the pipes */
 };
 
 /* ---- what it says -------------------------------------------------------------------------
@@ -53,35 +58,100 @@ static void on_line(void *ctx, const char *line, size_t len)
 /* ---- how it ended -------------------------------------------------------------------------
  */
 
-static usec_t usec_of(struct timeval t)
-{
-    return (usec_t)t.tv_sec * USEC_PER_SEC + t.tv_usec;
-}
-
 static bool exited_well(const struct command *c)
 {
     return WIFEXITED(c->wait_status) && WEXITSTATUS(c->wait_status) == 0;
 }
 
-/* One that ended well before its cancellation reached it has succeeded; past its deadline, or
- * with a result that is too long, it has not. */
-static enum cause cause_of(const struct command *c)
+/* By this signal, or by a shell whose last command was. */
+static bool died_of(const struct command *c, int signal_number)
+{
+    if (WIFSIGNALED(c->wait_status))
+        return WTERMSIG(c->wait_status) == signal_number;
+    return WEXITSTATUS(c->wait_status) == 128 + signal_number;
+}
+
+static bool has_limit(const struct command *c, enum limit limit)
+{
+    return c->attempt.order.limits.values[limit] > 0;
+}
+
+static bool used_up_cpu(const struct command *c)
+{
+    usec_t used_us = c->cost.user_us + c->cost.system_us;
+
+    return has_limit(c, LIMIT_CPU) &&
+           (died_of(c, SIGXCPU) || used_us >= c->attempt.order.limits.values[LIMIT_CPU]);
+}
+
+/* What it ran into, as far as the kernel says so. */
+static enum cause limit_cause(struct command *c)
+{
+    unsigned *exceeded = &c->attempt.exceeded;
+
+    if (c->cost.forks_refused > 0)
+        *exceeded |= 1u << LIMIT_PROCESSES; /* a fact, but not what ended it */
+    if (exited_well(c))
+        return CAUSE_NONE;
+    if (c->cost.oom_kills > 0) {
+        *exceeded |= 1u << LIMIT_MEMORY;
+        return CAUSE_OOM_KILLED;
+    }
+    if (used_up_cpu(c)) {
+        *exceeded |= 1u << LIMIT_CPU;
+        return CAUSE_RESOURCE_LIMIT_EXCEEDED;
+    }
+    if (has_limit(c, LIMIT_FILE_SIZE) && died_of(c, SIGXFSZ)) {
+        *exceeded |= 1u << LIMIT_FILE_SIZE;
+        return CAUSE_RESOURCE_LIMIT_EXCEEDED;
+    }
+    return CAUSE_NONE;
+}
+
+/* One that ended well before its cancellation reached it has succeeded; past its deadline or
+ * beyond a limit it has not. */
+static enum cause cause_of(struct command *c)
 {
     enum cause stop = c->attempt.stop_cause;
+    enum cause limit = limit_cause(c);
 
     if (pipes_overlong(&c->pipes))
         return CAUSE_OUTPUT_LIMIT_EXCEEDED;
-    if (exited_well(c) && stop != CAUSE_DEADLINE_EXCEEDED)
+    if (stop == CAUSE_NONE && limit != CAUSE_NONE)
+        return limit;
+    if (exited_well(c) && !c->stopped_waiting &&
+        (stop == CAUSE_CANCELED || stop == CAUSE_SHUTDOWN))
         return CAUSE_NONE;
-    if (stop != CAUSE_NONE)
+    if (stop != CAUSE_NONE || exited_well(c))
         return stop;
     return WIFEXITED(c->wait_status) ? CAUSE_EXIT_CODE : CAUSE_SIGNAL;
+}
+
+/* "cpu_seconds is 5" of the limit that ended it. */
+static char *limit_text(const struct command *c)
+{
+    static const enum limit order[] = { LIMIT_OUTPUT, LIMIT_MEMORY, LIMIT_CPU,
+                                        LIMIT_FILE_SIZE };
+
+    for (size_t i = 0; i < COUNT_OF(order); i++) {
+        const struct limit_meta *meta = limit_meta(order[i]);
+
+        if (c->attempt.exceeded & 1u << order[i])
+            return mem_printf("its limit of %s is %.15g", meta->name,
+                              (double)c->attempt.order.limits.values[order[i]] /
+                                  (double)meta->unit);
+    }
+    return mem_str("a limit of the host"); /* the kernel's own out-of-memory killer */
 }
 
 static char *message_of(const struct command *c, enum cause cause)
 {
     AUTO(mem) char *how = exit_text(c->wait_status);
+    AUTO(mem) char *limit = NULL;
 
+    if (cause == CAUSE_OUTPUT_LIMIT_EXCEEDED && pipes_overlong(&c->pipes))
+        return mem_printf("a line of the job channel is longer than %zu bytes",
+                          LINES_LENGTH_MAX);
     switch (cause) {
     case CAUSE_NONE:
         return NULL;
@@ -89,25 +159,25 @@ static char *message_of(const struct command *c, enum cause cause)
         return mem_printf("it ran longer than %g s and %s",
                           (double)c->attempt.order.timeout_us / USEC_PER_SEC, how);
     case CAUSE_OUTPUT_LIMIT_EXCEEDED:
-        return mem_printf("a line of the job channel is longer than %zu bytes",
-                          LINES_LENGTH_MAX);
+    case CAUSE_OOM_KILLED:
+    case CAUSE_RESOURCE_LIMIT_EXCEEDED:
+        limit = limit_text(c);
+        return mem_printf("it %s: %s", how, limit);
     default:
         return mem_printf("it %s", how);
     }
 }
 
-static void fill_cost(const struct command *c, struct outcome *o)
+static void fill(const struct command *c, int killed, struct outcome *o)
 {
     if (WIFEXITED(c->wait_status))
         o->exit_code = WEXITSTATUS(c->wait_status);
     else
         o->signal = WTERMSIG(c->wait_status);
-    o->user_cpu_us = usec_of(c->usage.ru_utime);
-    o->system_cpu_us = usec_of(c->usage.ru_stime);
-    o->max_rss_bytes = (int64_t)c->usage.ru_maxrss * 1024;
-    o->voluntary_switches = c->usage.ru_nvcsw;
-    o->involuntary_switches = c->usage.ru_nivcsw;
+    o->max_rss_bytes = c->max_rss_bytes;
     o->pid = c->pid;
+    o->leftovers_killed = killed;
+    cage_report(&c->cage, &c->cost, o);
 }
 
 static void release(struct command *c)
@@ -116,6 +186,7 @@ static void release(struct command *c)
     c->reaper->on_settled = NULL;
     loop_clear_timer(c->attempt.host->loop, &c->drain);
     pipes_close(&c->pipes);
+    cage_close(&c->cage);
     free(c);
 }
 
@@ -125,15 +196,13 @@ static void finish(struct command *c, bool none_left)
     const struct attempt_host *host = c->attempt.host;
     struct outcome o;
     enum cause cause;
-    int killed = 0;
+    int killed = cage_sweep(&c->cage, none_left);
 
-    if (!none_left)
-        killed = tree_sweep(NULL, NULL);
     pipes_drain(&c->pipes); /* what the last of them wrote */
+    cage_cost(&c->cage, &c->cost);
     cause = cause_of(c);
     attempt_finish(&c->attempt, cause, message_of(c, cause), &o);
-    fill_cost(c, &o);
-    o.leftovers_killed = killed;
+    fill(c, killed, &o);
     release(c);
     host->on_done(host->ctx, &o);
 }
@@ -143,18 +212,45 @@ static void on_drain_over(void *ctx)
     finish(ctx, false);
 }
 
+/* Its end is that of the attempt, or the beginning of waiting for those that it left. */
+static void main_ended(struct command *c)
+{
+    struct attempt *a = &c->attempt;
+
+    c->ended = true;
+    c->waiting = a->order.leftover == LEFTOVER_WAIT && a->stop_cause == CAUSE_NONE;
+    if (c->waiting)
+        return;
+    /* Too late to stop it. What is left of its tree is swept. */
+    loop_clear_timer(a->host->loop, &a->deadline);
+    loop_clear_timer(a->host->loop, &a->kill);
+}
+
 static void on_exit_of(void *ctx, pid_t pid, int wait_status, const struct rusage *usage)
 {
     struct command *c = ctx;
+    int64_t rss_bytes = (int64_t)usage->ru_maxrss * 1024;
 
+    if (rss_bytes > c->max_rss_bytes)
+        c->max_rss_bytes = rss_bytes;
     if (pid != c->pid || c->ended)
         return; /* an orphan of the tree, adopted by us */
-    c->ended = true;
     c->wait_status = wait_status;
-    c->usage = *usage;
-    /* Too late to stop it. What is left of its tree is swept. */
-    loop_clear_timer(c->attempt.host->loop, &c->attempt.deadline);
-    loop_clear_timer(c->attempt.host->loop, &c->attempt.kill);
+    main_ended(c);
+}
+
+/* Whether somebody is left who is to be let go. Those who are not found in time are killed. */
+static bool let_go(struct command *c)
+{
+    char id[UUID7_TEXT_SIZE];
+    int count;
+
+    if (c->attempt.order.leftover != LEFTOVER_DETACH || c->attempt.stop_cause != CAUSE_NONE)
+        return false;
+    count = cage_detach(&c->cage);
+    log_info("command.detached", LSTR("job_id", uuid7_format(c->attempt.order.job_id, id)),
+             LI64("attempt", c->attempt.order.attempt), LI64("processes", count));
+    return true;
 }
 
 static void on_settled(void *ctx, bool none_left)
@@ -163,9 +259,15 @@ static void on_settled(void *ctx, bool none_left)
 
     if (!c->ended)
         return;
+    if (c->waiting) {
+        c->stopped_waiting = c->attempt.stop_cause != CAUSE_NONE;
+        if (none_left || cage_is_empty(&c->cage))
+            finish(c, none_left);
+        return;
+    }
     if (!none_left)
         pipes_drain(&c->pipes);
-    if (none_left || pipes_at_end(&c->pipes))
+    if (none_left || let_go(c) || pipes_at_end(&c->pipes))
         finish(c, none_left);
     else if (c->drain.at_us == 0)
         loop_set_timer(c->attempt.host->loop, &c->drain, clock_mono_us() + DRAIN_US);
@@ -175,9 +277,9 @@ static void on_read(void *ctx)
 {
     struct command *c = ctx;
 
-    if (c->ended && pipes_at_end(&c->pipes))
+    if (c->ended && !c->waiting && pipes_at_end(&c->pipes))
         finish(c, false);
-    else if (!c->ended && pipes_overlong(&c->pipes) && !c->attempt.killed)
+    else if ((!c->ended || c->waiting) && pipes_overlong(&c->pipes) && !c->attempt.killed)
         attempt_stop(&c->attempt, CAUSE_OUTPUT_LIMIT_EXCEEDED, 0);
 }
 
@@ -198,7 +300,7 @@ static int start_process(struct command *c, const char **ret_stage, struct errin
         return r;
     env = spawn_environment(o->env);
     sc.env = env;
-    r = spawn(&sc, &c->pid, ret_stage, e);
+    r = cage_spawn(&c->cage, &sc, &c->pid, ret_stage, e);
     pipes_close_child(sc.fds);
     return r;
 }
@@ -214,7 +316,8 @@ struct command *command_start(const struct attempt_host *host, struct reaper *re
     c->reaper = reaper;
     c->drain = (struct timer){ .on_due = on_drain_over, .ctx = c };
     attempt_init(&c->attempt, host, take_order);
-    attempt_begin(&c->attempt);
+    cage_open(&c->cage, host->cage, &c->attempt.order.limits);
+    attempt_begin(&c->attempt, &c->cage);
     if (start_process(c, &stage, &e) < 0) {
         attempt_finish_unstarted(&c->attempt, stage, &e, &o);
         release(c);
@@ -237,6 +340,6 @@ struct proto_attempt command_id(const struct command *c)
 
 void command_cancel(struct command *c, enum proto_cancel_mode mode, usec_t grace_us)
 {
-    if (!c->ended) /* else it is over, and what is left is being swept */
+    if (!c->ended || c->waiting) /* else it is over, and what is left is being swept */
         attempt_cancel(&c->attempt, mode, grace_us);
 }

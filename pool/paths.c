@@ -49,6 +49,11 @@ char *paths_front_socket(const char *data_dir, char room[PATHS_SIZE])
     return make(room, "%s/run/front.sock", data_dir);
 }
 
+char *paths_detached(const char *data_dir, char room[PATHS_SIZE])
+{
+    return make(room, "%s/run/detached", data_dir);
+}
+
 char *paths_worker_dir(const char *data_dir, char room[PATHS_SIZE])
 {
     return make(room, "%s/run/workers", data_dir);

@@ -6,6 +6,7 @@
  *   run/front.sock                      where workers connect
  *   run/workers/<worker_id>             locked by that worker while it lives
  *   run/outcomes/<job>.<attempt>        an outcome that the front has not acknowledged
+ *   run/detached                        processes to spare (pool/detached.h)
  *   output/<job>.<attempt>.<stream>     output too large or too slow to be kept inline
  *
  * Each function writes a path into room of PATHS_SIZE bytes and returns it. data_dir is at most
@@ -27,6 +28,7 @@ char *paths_lock(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_token_key(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_pid(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_listen(const char *data_dir, char room[PATHS_SIZE]);
+char *paths_detached(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_front_socket(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_worker_dir(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_worker(const char *data_dir, int64_t worker_id, char room[PATHS_SIZE]);

@@ -1,6 +1,7 @@
 #include "pool/program.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -11,7 +12,6 @@
 #include "pool/exit_text.h"
 #include "pool/pipes.h"
 #include "pool/spawn.h"
-#include "pool/tree.h"
 
 #define RESTART_MIN_US (100 * USEC_PER_MS)
 #define RESTART_MAX_US (30 * USEC_PER_SEC)
@@ -32,6 +32,7 @@ struct slot {
     enum cause cause;
     char *message;
     struct timer wait; /* while it is not sent */
+    struct cage_cost cost;
     struct attempt attempt;
 };
 
@@ -43,6 +44,7 @@ struct program {
 
     pid_t pid; /* 0: there is none */
     struct pipes pipes;
+    struct cage cage; /* of this process and its children */
     usec_t started_us;
     unsigned served; /* answers of this process */
     bool recycled;   /* it has done its part: its end is as it should be */
@@ -97,21 +99,52 @@ static struct slot *slot_by_id(struct program *p, const char *id)
     return NULL;
 }
 
+/* The program has the function's limits, so a job that lowered one does not have its own. What
+ * is counted here holds for each job. */
+static void report_limits(const struct slot *s, struct outcome *o)
+{
+    const struct limits *ours = &s->attempt.order.limits;
+    const struct limits *program = &s->program->fn->limits;
+
+    for (int i = 0; i < LIMIT_MAX_; i++)
+        if (ours->values[i] != program->values[i])
+            o->limits_enforced &= ~(1u << i);
+    if (ours->values[LIMIT_OUTPUT] > 0)
+        o->limits_enforced |= 1u << LIMIT_OUTPUT;
+    if (ours->values[LIMIT_CPU] > 0 && cage_cpu_us(&s->program->cage) >= 0) {
+        o->limits_enforced |= 1u << LIMIT_CPU;
+        o->limits_by_cgroup |= 1u << LIMIT_CPU;
+    }
+    o->limits_by_cgroup &= o->limits_enforced;
+}
+
 /* The end of an attempt. wait_status: of the program when it ended under it, else NULL. */
 static void slot_finish(struct slot *s, enum cause cause, char *take_message,
                         const int *wait_status, int leftovers)
 {
     const struct attempt_host *host = s->program->host;
+    struct outcome held = { 0 };
     struct outcome o;
 
     loop_clear_timer(host->loop, &s->wait);
+    if (s->sent) {
+        cage_cost(&s->program->cage, &s->cost);
+        cage_report(&s->program->cage, &s->cost, &held);
+        report_limits(s, &held);
+    }
     if (take_message != s->message)
         free(s->message);
     s->message = NULL;
     attempt_finish(&s->attempt, cause, take_message, &o);
     o.pid = s->sent ? s->program->pid : 0;
-    if (!s->sent)
-        o.containment = CONTAINMENT_NONE;
+    o.containment = held.containment; /* none when it was never given to the program */
+    o.limits_enforced = held.limits_enforced;
+    o.limits_by_cgroup = held.limits_by_cgroup;
+    o.user_cpu_us = held.user_cpu_us;
+    o.system_cpu_us = held.system_cpu_us;
+    o.max_rss_bytes = held.max_rss_bytes;
+    o.voluntary_switches = held.voluntary_switches;
+    o.involuntary_switches = held.involuntary_switches;
     if (wait_status && WIFEXITED(*wait_status))
         o.exit_code = WEXITSTATUS(*wait_status);
     if (wait_status && WIFSIGNALED(*wait_status))
@@ -220,7 +253,7 @@ static void on_line(void *ctx, const char *line, size_t len)
 static void kill_now(struct program *p)
 {
     p->killed = true;
-    (void)tree_signal(SIGKILL, NULL, NULL);
+    cage_kill(&p->cage);
     loop_set_timer(p->host->loop, &p->kill, clock_mono_us() + KILL_AGAIN_US);
 }
 
@@ -295,10 +328,13 @@ static enum cause cause_of_death(const struct slot *s)
 {
     enum cause stop = s->attempt.stop_cause;
 
-    if (stop == CAUSE_DEADLINE_EXCEEDED || stop == CAUSE_OUTPUT_LIMIT_EXCEEDED)
+    if (stop == CAUSE_DEADLINE_EXCEEDED || stop == CAUSE_OUTPUT_LIMIT_EXCEEDED ||
+        stop == CAUSE_RESOURCE_LIMIT_EXCEEDED)
         return stop;
     if (s->answered)
         return s->cause;
+    if (stop == CAUSE_NONE && s->cost.oom_kills > 0)
+        return CAUSE_OOM_KILLED;
     return stop != CAUSE_NONE ? stop : CAUSE_WORKER_LOST;
 }
 
@@ -308,6 +344,9 @@ static char *message_of_death(const struct program *p, const struct slot *s, enu
 
     if (cause == CAUSE_NONE || cause == CAUSE_ERROR)
         return s->message;
+    if (cause == CAUSE_OUTPUT_LIMIT_EXCEEDED && s->attempt.exceeded != 0)
+        return mem_printf("it wrote more than %" PRId64 " bytes",
+                          s->attempt.order.limits.values[LIMIT_OUTPUT]);
     if (cause == CAUSE_OUTPUT_LIMIT_EXCEEDED)
         return mem_printf("a line of the job channel is longer than %zu bytes",
                           LINES_LENGTH_MAX);
@@ -384,7 +423,7 @@ static void bury(struct program *p, bool none_left)
     size_t unread = pipes_unread(&p->pipes);
     struct slot *s;
     usec_t delay_us;
-    int killed = none_left ? 0 : tree_sweep(NULL, NULL);
+    int killed = cage_sweep(&p->cage, none_left);
 
     pipes_drain(&p->pipes);
     pipes_close(&p->pipes);
@@ -400,11 +439,13 @@ static void bury(struct program *p, bool none_left)
         intended = intended || s->attempt.stop_cause != CAUSE_NONE;
         if (s->answered)
             p->served++;
+        cage_cost(&p->cage, &s->cost);
         cause = cause_of_death(s);
         slot_finish(s, cause, message_of_death(p, s, cause), &p->wait_status, killed);
     }
     delay_us = restart_delay(p, intended);
     log_death(p, intended, delay_us);
+    cage_close(&p->cage);
     p->pid = 0;
     start_after(p, delay_us);
 }
@@ -438,7 +479,8 @@ static void feed(struct slot *s)
     pipes_drain(&p->pipes); /* what it said before is not this job's */
     loop_clear_timer(p->host->loop, &s->wait);
     s->sent = true;
-    attempt_begin(&s->attempt);
+    cage_mark(&p->cage);
+    attempt_begin(&s->attempt, &p->cage);
     attempt_set_deadline(&s->attempt);
     pipes_write(&p->pipes, s->attempt.order.input, s->attempt.order.input_len);
 }
@@ -456,6 +498,7 @@ static int start_process(struct program *p, const char **ret_stage, struct errin
     char fd[] = "JOBD_FD=3";
     char *extra[] = { name, fd, NULL };
     AUTO(mem) char **env = spawn_environment(extra);
+    struct limits limits;
     int r;
 
     *ret_stage = "pipes";
@@ -463,10 +506,16 @@ static int start_process(struct program *p, const char **ret_stage, struct errin
     if (r < 0)
         return r;
     sc.env = env;
-    r = spawn(&sc, &p->pid, ret_stage, e);
+    limits = p->fn->limits;
+    limits.values[LIMIT_CPU] = 0; /* of a job, not of the program's life */
+    limits.values[LIMIT_OUTPUT] = 0;
+    cage_open(&p->cage, p->host->cage, &limits);
+    r = cage_spawn(&p->cage, &sc, &p->pid, ret_stage, e);
     pipes_close_child(sc.fds);
-    if (r < 0)
+    if (r < 0) {
+        cage_close(&p->cage);
         pipes_close(&p->pipes);
+    }
     return r;
 }
 
@@ -548,7 +597,10 @@ struct program *program_free(struct program *p)
         return NULL;
     p->reaper->on_exit = NULL;
     p->reaper->on_settled = NULL;
-    (void)tree_sweep(NULL, NULL);
+    if (p->pid != 0) {
+        (void)cage_sweep(&p->cage, false);
+        cage_close(&p->cage);
+    }
     for (struct slot *s = slot_next(p, NULL); s; s = slot_next(p, s))
         slot_drop(s);
     pipes_close(&p->pipes);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,14 +23,20 @@ enum stage {
     STAGE_FORK,
     STAGE_SESSION,
     STAGE_SIGNALS,
+    STAGE_CGROUP,
+    STAGE_LIMITS,
+    STAGE_PRIVILEGES,
+    STAGE_DIRECTORY,
     STAGE_DESCRIPTORS,
     STAGE_EXEC,
     STAGE_MAX_
 };
 
 static const char *const stage_names[STAGE_MAX_] = {
-    [STAGE_FORK] = "fork",       [STAGE_SESSION] = "session",
-    [STAGE_SIGNALS] = "signals", [STAGE_DESCRIPTORS] = "descriptors",
+    [STAGE_FORK] = "fork",           [STAGE_SESSION] = "session",
+    [STAGE_SIGNALS] = "signals",     [STAGE_CGROUP] = "cgroup",
+    [STAGE_LIMITS] = "limits",       [STAGE_PRIVILEGES] = "privileges",
+    [STAGE_DIRECTORY] = "directory", [STAGE_DESCRIPTORS] = "descriptors",
     [STAGE_EXEC] = "exec",
 };
 
@@ -69,6 +76,24 @@ static CHILD_CODE int reset_signals(void)
     (void)sigemptyset(&none);
     errno = pthread_sigmask(SIG_SETMASK, &none, NULL);
     return errno == 0 ? 0 : -1;
+}
+
+/* "0" is whoever writes it. */
+static CHILD_CODE int join_groups(const struct spawn_conf *conf)
+{
+    for (size_t i = 0; i < conf->group_count; i++)
+        if (write(conf->groups[i], "0", 1) < 0)
+            return -1;
+    return 0;
+}
+
+static CHILD_CODE int set_limits(const struct spawn_conf *conf)
+{
+    for (size_t i = 0; i < conf->rlimit_count; i++)
+        if (setrlimit((__rlimit_resource_t)conf->rlimits[i].resource, &conf->rlimits[i].limit) <
+            0)
+            return -1;
+    return 0;
 }
 
 static CHILD_CODE int place_descriptors(const int from[SPAWN_FD_COUNT])
@@ -118,6 +143,18 @@ static CHILD_CODE int child_main(void *arg)
         goto fail;
     p->stage = STAGE_SIGNALS;
     if (reset_signals() < 0)
+        goto fail;
+    p->stage = STAGE_CGROUP;
+    if (join_groups(p->conf) < 0)
+        goto fail;
+    p->stage = STAGE_LIMITS;
+    if (set_limits(p->conf) < 0)
+        goto fail;
+    p->stage = STAGE_PRIVILEGES;
+    if (p->conf->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        goto fail;
+    p->stage = STAGE_DIRECTORY;
+    if (p->conf->dir && chdir(p->conf->dir) < 0)
         goto fail;
     p->stage = STAGE_DESCRIPTORS;
     if (place_descriptors(p->conf->fds) < 0)

@@ -8,22 +8,40 @@
 #ifndef JOBD_POOL_SPAWN_H
 #define JOBD_POOL_SPAWN_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "base/err.h"
 
 #define SPAWN_FD_COUNT 4 /* stdin, stdout, stderr and the job channel */
 
+#define SPAWN_GROUPS_MAX  3
+#define SPAWN_RLIMITS_MAX 8
+
+struct spawn_rlimit {
+    int resource; /* RLIMIT_* */
+    struct rlimit limit;
+};
+
+/* Zero is a plain start. */
 struct spawn_conf {
     char *const *argv;       /* argv[0] without a slash is looked up in PATH, as env has it */
     char *const *env;        /* the whole environment, NULL-terminated */
     int fds[SPAWN_FD_COUNT]; /* becomes 0..3 of the program, which has no other */
+    const char *dir;         /* its working directory; NULL: ours */
+    int groups[SPAWN_GROUPS_MAX]; /* of these the first group_count: cgroup.procs of control */
+    size_t group_count;           /* groups that it joins */
+    struct spawn_rlimit rlimits[SPAWN_RLIMITS_MAX];
+    size_t rlimit_count;
+    bool no_new_privs; /* neither it nor what it starts can gain rights by an exec */
 };
 
-/* The child leads a new session, every signal is at its default and unblocked, the working
- * directory is ours. On ERR_SYS there is no child: *ret_stage, with which the text begins, says
- * what failed ("fork", "session", "signals", "descriptors" or "exec"; constant), e->sys_errno
- * why. */
+/* The child leads a new session, every signal is at its default and unblocked. On ERR_SYS there
+ * is no child: *ret_stage, with which the text begins, says what failed ("fork", "session",
+ * "signals", "cgroup", "limits", "privileges", "directory", "descriptors" or "exec"; constant),
+ * e->sys_errno why. */
 int spawn(const struct spawn_conf *conf, pid_t *ret_pid, const char **ret_stage,
           struct errinfo *e);
 

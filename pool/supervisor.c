@@ -95,7 +95,8 @@ static void check_end(struct supervisor *s)
 
     if (s->phase != PHASE_END || s->front.process.pid != 0 || workers_alive(s) > 0)
         return;
-    killed = tree_sweep(NULL, NULL); /* until the kernel says that we have no child */
+    /* Until the kernel says that we have no child, but for those that jobs let go. */
+    killed = tree_sweep(detached_any(s->detached) ? detached_spares : NULL, s->detached);
     if (killed > 0)
         log_warn("supervisor.leftovers_killed", LI64("processes", killed));
     s->phase = PHASE_DONE;
@@ -159,6 +160,7 @@ static void worker_ended(struct supervisor *s, struct slot *slot, int wait_statu
              slot->process.pid, wait_status);
     worker_file_remove(s->conf->data_dir, slot->worker_id);
     fd_fini(&slot->life_fd);
+    cgroup_worker_clear(&s->cgroup.group, slot->worker_id);
     slot_ended(slot, wait_status, clock_mono_us());
 }
 
@@ -178,6 +180,7 @@ static void elder_has_ended(struct supervisor *s, struct elder *elder, int wait_
         wait_status = 0;
     else
         worker_file_remove(s->conf->data_dir, worker_id);
+    cgroup_base_clean(&s->cgroup); /* its tree was never below us, but its group is known */
     elder_ended(elder, wait_status);
 }
 
@@ -186,7 +189,7 @@ static bool is_known(void *ctx, pid_t pid)
     struct supervisor *s = ctx;
 
     return pid == s->front.process.pid || slots_find(&s->slots, pid) != NULL ||
-           elders_find_child(&s->elders, pid) != NULL;
+           elders_find_child(&s->elders, pid) != NULL || detached_spares(s->detached, pid);
 }
 
 /* By the time that a worker can be reaped its children are ours. They are swept before the
@@ -400,6 +403,19 @@ static int open_signals(int *ret_fd, struct errinfo *e)
     return 0;
 }
 
+/* What the host does not allow is done without; `jobd doctor` says what it takes. */
+static void prepare_containment(struct supervisor *s)
+{
+    struct errinfo e = { 0 };
+
+    if (detached_open(s->conf->data_dir, &s->detached, &e) < 0)
+        log_warn("supervisor.no_detached", LSTR("reason", e.text));
+    detached_clean(s->detached);
+    if (s->conf->use_cgroups && cgroup_base_open(&s->cgroup, &e) < 0)
+        log_info("supervisor.no_cgroups", LSTR("reason", e.text));
+    cgroup_base_clean(&s->cgroup);
+}
+
 /* The workers that a killed supervisor has left: all that there will be of their kind. */
 static int adopt_workers(struct supervisor *s, struct errinfo *e)
 {
@@ -449,6 +465,7 @@ static int prepare(struct supervisor *s, struct errinfo *e)
     if (r < 0)
         return r;
     make_room(s);
+    prepare_containment(s);
     return run_files_open(s->conf->data_dir, &s->listen_fd, e);
 }
 
@@ -459,6 +476,8 @@ static struct supervisor *supervisor_free(struct supervisor *s)
     fd_fini(&s->signal_fd);
     fd_fini(&s->listen_fd);
     fd_fini(&s->front.control_fd);
+    cgroup_base_close(&s->cgroup);
+    s->detached = detached_free(s->detached);
     elders_fini(&s->elders);
     free(s->alive);
     free(s->done);
@@ -481,6 +500,8 @@ int supervisor_run(const struct supervisor_conf *conf)
 
     s->conf = conf;
     s->signal_fd = s->listen_fd = s->front.control_fd = -1;
+    cgroup_none(&s->cgroup.group);
+    cgroup_none(&s->cgroup.own);
     s->deadline_us = NEVER;
     r = prepare(s, &e);
     if (r < 0) {
@@ -488,8 +509,10 @@ int supervisor_run(const struct supervisor_conf *conf)
         return r == ERR_CONFIG ? EX_CONFIG : EXIT_FAILURE;
     }
     log_info("supervisor.started", LSTR("data_dir", conf->data_dir),
-             LI64("workers", s->slots.count));
+             LI64("workers", s->slots.count),
+             LSTR("containment", cgroup_holds(&s->cgroup.group) ? "cgroup" : "subreaper"));
     loop(s);
+    cgroup_base_remove(&s->cgroup);
     run_files_remove(conf->data_dir);
     log_info("supervisor.stopped", LI64("exit_code", s->exit_code));
     return s->exit_code;

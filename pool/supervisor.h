@@ -64,6 +64,8 @@ struct supervisor_conf {
     const struct function_table *functions;
     unsigned command_workers; /* may be 0 when there are only program functions */
     int64_t output_max_bytes; /* kept of each stream of an attempt */
+    bool use_cgroups;         /* where the host allows it; false: the subreaper alone */
+    bool no_new_privs;        /* for all that jobs start */
     usec_t stop_timeout_us;   /* from a signal to the end: past it the front is killed */
     const int *front_fds;     /* for the front alone (the HTTP server's): workers close them */
     size_t front_fd_count;

@@ -6,7 +6,9 @@
 #ifndef JOBD_POOL_SUPERVISOR_STATE_H
 #define JOBD_POOL_SUPERVISOR_STATE_H
 
+#include "pool/cgroup.h"
 #include "pool/child.h"
+#include "pool/detached.h"
 #include "pool/elders.h"
 #include "pool/slots.h"
 #include "pool/supervisor.h"
@@ -33,6 +35,8 @@ struct supervisor {
     int listen_fd; /* run/front.sock */
     struct front front;
     struct slots slots;
+    struct cgroup_base cgroup;
+    struct detached *detached; /* NULL: nobody is */
     struct elders elders;
     int64_t last_worker_id;
     enum phase phase;

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,9 +50,10 @@ struct member {
     pid_t group;
     pid_t session;
     long long start; /* ticks since boot: with pid, the identity of a process */
-    bool gone;       /* a zombie without other threads */
-    bool exiting;    /* on its way there by itself */
-    bool ours;       /* a descendant that is not spared */
+    long long threads;
+    bool gone;    /* a zombie without other threads */
+    bool exiting; /* on its way there by itself */
+    bool ours;    /* a descendant that is not spared */
 };
 
 struct census {
@@ -113,6 +115,7 @@ static bool parse_stat(const char *text, struct member *ret_member)
     ret_member->session = (pid_t)fields[6];
     ret_member->exiting = (fields[9] & FLAG_EXITING) != 0;
     ret_member->start = fields[22];
+    ret_member->threads = fields[20];
     /* A leader that has ended while other threads run is a zombie too, of a process alive. */
     ret_member->gone = (state == 'Z' && fields[20] <= 1) || state == 'X';
     return true;
@@ -245,6 +248,72 @@ int tree_signal(int sig, bool (*spare)(void *ctx, pid_t pid), void *ctx)
     free(c.items);
     (void)closedir(proc);
     return reached;
+}
+
+/* ---- asking ------------------------------------------------------------------------------ */
+
+static struct tree_process process_of(const struct member *m)
+{
+    return (struct tree_process){ .pid = m->pid, .session = m->session, .start = m->start };
+}
+
+bool tree_look(pid_t pid, struct tree_process *ret_process)
+{
+    AUTO_FINI(fd) int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct member m;
+
+    if (proc_fd < 0 || !look_at(proc_fd, pid, &m) || m.gone)
+        return false;
+    *ret_process = process_of(&m);
+    return true;
+}
+
+size_t tree_each(bool (*spare)(void *ctx, pid_t pid), void *ctx,
+                 void (*each)(void *each_ctx, const struct tree_process *p), void *each_ctx)
+{
+    DIR *proc = opendir("/proc");
+    struct census c = { 0 };
+    size_t count = 0;
+
+    if (!proc) {
+        log_error("tree.no_proc", LI64("errno", errno));
+        return 0;
+    }
+    take_census(proc, &c, spare, ctx);
+    for (size_t i = 0; i < c.count; i++) {
+        const struct tree_process p = process_of(&c.items[i]);
+
+        if (!c.items[i].ours || c.items[i].gone)
+            continue;
+        count++;
+        if (each)
+            each(each_ctx, &p);
+    }
+    free(c.items);
+    (void)closedir(proc);
+    return count;
+}
+
+int64_t tree_user_threads(uid_t user)
+{
+    DIR *proc = opendir("/proc");
+    struct census c = { 0 };
+    int64_t threads = 0;
+
+    if (!proc)
+        return 0;
+    take_census(proc, &c, NULL, NULL);
+    for (size_t i = 0; i < c.count; i++) {
+        char name[32];
+        struct stat st;
+
+        (void)snprintf(name, sizeof name, "%d", (int)c.items[i].pid);
+        if (fstatat(dirfd(proc), name, &st, 0) == 0 && st.st_uid == user)
+            threads += c.items[i].threads;
+    }
+    free(c.items);
+    (void)closedir(proc);
+    return threads;
 }
 
 /* ---- sweeping ---------------------------------------------------------------------------- */

@@ -52,6 +52,9 @@ struct worker {
     struct reaper reaper;
     struct link *link;
     struct attempt_host host;
+    struct cage_host cage;
+    struct cgroup cgroup; /* of this worker */
+    struct detached *detached;
     struct watch life_end;
     struct watch sigterm;
 
@@ -459,7 +462,10 @@ static bool tear_down(struct worker *w)
     bool all_spooled = spool_pending(w);
 
     w->program = program_free(w->program);
-    (void)tree_sweep(NULL, NULL);
+    (void)tree_sweep(detached_any(w->detached) ? detached_spares : NULL, w->detached);
+    if (cgroup_exists(&w->cgroup))
+        cgroup_leaf_remove(w->conf->cgroup, &w->cgroup);
+    w->detached = detached_free(w->detached);
     w->link = link_free(w->link);
     loop_clear_timer(w->loop, &w->ack_wait);
     loop_clear_timer(w->loop, &w->news.timer);
@@ -490,6 +496,25 @@ static void set_up_signals(void)
     (void)pthread_sigmask(SIG_SETMASK, &set, NULL);
     for (int sig = 1; sig < NSIG; sig++)
         (void)sigaction(sig, &def, NULL); /* those that cannot be set need not be */
+}
+
+/* What is missing is done without: the outcomes say what held. */
+static void set_up_cage(struct worker *w)
+{
+    const struct cgroup *base = w->conf->cgroup;
+    struct errinfo e;
+
+    if (detached_open(w->conf->data_dir, &w->detached, &e) < 0)
+        log_warn("worker.no_detached", LSTR("reason", e.text));
+    if (base && cgroup_exists(base) &&
+        cgroup_worker_open(base, w->conf->worker_id, &w->cgroup, &e) < 0)
+        log_warn("worker.no_cgroup", LSTR("reason", e.text));
+    w->cage = (struct cage_host){
+        .base = base,
+        .worker = &w->cgroup,
+        .detached = w->detached,
+        .no_new_privs = w->conf->no_new_privs,
+    };
 }
 
 static int watch_sigterm(struct worker *w, struct errinfo *e)
@@ -533,6 +558,7 @@ static int set_up(struct worker *w, struct errinfo *e)
     r = loop_watch(w->loop, &w->life_end, w->conf->life_fd, EPOLLIN, e);
     if (r < 0)
         return r;
+    set_up_cage(w);
     w->link = link_new(&link_conf);
     if (w->conf->program)
         w->program = program_new(&w->host, &w->reaper, w->conf->program);
@@ -545,12 +571,14 @@ static void init(struct worker *w, const struct worker_conf *conf)
     w->life_end = (struct watch){ .fd = -1, .on_ready = on_life_end, .ctx = w };
     w->sigterm = (struct watch){ .fd = -1, .on_ready = on_sigterm, .ctx = w };
     w->reaper.watch.fd = -1;
+    cgroup_none(&w->cgroup);
     w->ack_wait = (struct timer){ .on_due = on_ack_wait_over, .ctx = w };
     w->news.timer = (struct timer){ .on_due = on_news_due, .ctx = w };
     w->host = (struct attempt_host){
         .loop = w->loop,
         .data_dir = conf->data_dir,
         .output_max_bytes = conf->output_max_bytes,
+        .cage = &w->cage,
         .on_progress = on_progress,
         .on_done = on_done,
         .ctx = w,

@@ -18,9 +18,12 @@
 #ifndef JOBD_POOL_WORKER_H
 #define JOBD_POOL_WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "domain/function.h"
+
+struct cgroup;
 
 struct worker_conf {
     int64_t worker_id;
@@ -28,6 +31,8 @@ struct worker_conf {
     const char *data_dir;
     const struct function *program; /* the warm program to host; NULL: a command worker */
     int64_t output_max_bytes;
+    const struct cgroup *cgroup; /* to make groups in; NULL or one that is not there: none */
+    bool no_new_privs;           /* for all that it starts */
     int life_fd; /* reads end of file when the supervisor is gone or retires this worker */
 };
 

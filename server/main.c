@@ -90,6 +90,8 @@ static int run(const struct settings *s, const struct listeners *listeners, int 
         .functions = &s->functions,
         .command_workers = (unsigned)s->workers,
         .output_max_bytes = s->output_max_bytes,
+        .use_cgroups = s->containment == CONTAIN_AUTO,
+        .no_new_privs = s->no_new_privs,
         .stop_timeout_us = s->drain_timeout_us + STOP_MARGIN_US,
         .front_fds = listeners->fds,
         .front_fd_count = listeners->count,

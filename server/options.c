@@ -64,6 +64,13 @@ const struct option options[] = {
     { NAMED("http_threads", "http-threads", "JOBD_HTTP_THREADS"), AT(http_threads),
       .kind = OPTION_NUMBER, .arg = "N", .min = 0, .max = 256, .otherwise = "0",
       .help = "Threads that serve HTTP; 0: one for each CPU." },
+    { NAMED("containment", "containment", "JOBD_CONTAINMENT"), AT(containment),
+      .kind = OPTION_CHOICE, .arg = "WORD", .choices = "auto|subreaper", .otherwise = "auto",
+      .help = "What holds a job's processes together. auto: also control groups, where the host\n"
+              "allows it (see jobd doctor); subreaper: never." },
+    { NAMED("no_new_privs", "no-new-privs", "JOBD_NO_NEW_PRIVS"), AT(no_new_privs),
+      .kind = OPTION_BOOL, .otherwise = "true",
+      .help = "Jobs gain no rights from set-user-ID programs such as sudo; =false lets them." },
 };
 /* clang-format on */
 const size_t options_count = COUNT_OF(options);

@@ -24,6 +24,9 @@ struct text_list {
 void text_list_add(struct text_list *list, const char *text);
 void text_list_fini(struct text_list *list);
 
+/* `containment`, in the order of its choices. */
+enum containment_choice { CONTAIN_AUTO, CONTAIN_SUBREAPER };
+
 /* What jobd runs with. Zeroed is empty; settings_init() gives it the defaults. */
 struct settings {
     struct text_list listen;
@@ -40,6 +43,8 @@ struct settings {
     int64_t output_max_bytes;
     int64_t max_connections;
     int64_t http_threads; /* 0: one for each CPU */
+    int64_t containment;  /* enum containment_choice */
+    bool no_new_privs;
     struct function_table functions;
 };
 
@@ -66,7 +71,7 @@ struct option {
     const char *otherwise; /* the default as text; NULL: none */
 };
 
-#define OPTIONS_MAX 16
+#define OPTIONS_MAX 24
 extern const struct option options[];
 extern const size_t options_count;
 

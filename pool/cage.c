@@ -1,0 +1,282 @@
+#include "pool/cage.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "pool/tree.h"
+
+#define KILL_WAIT_US USEC_PER_SEC
+
+static unsigned bit(enum limit limit)
+{
+    return 1u << limit;
+}
+
+/* ---- making it --------------------------------------------------------------------------- */
+
+static void make_leaf(struct cage *c)
+{
+    static unsigned last_number; /* of this process */
+    struct errinfo e;
+
+    if (!c->host->worker || !cgroup_exists(c->host->worker))
+        return;
+    if (cgroup_leaf_make(c->host->worker, ++last_number, &c->limits, &c->leaf, &c->by_cgroup,
+                         &e) < 0) {
+        c->by_cgroup = 0;
+        log_warn("cgroup.no_leaf", LSTR("reason", e.text)); /* the subreaper holds them */
+        return;
+    }
+    c->has_leaf = true;
+}
+
+void cage_open(struct cage *c, const struct cage_host *host, const struct limits *limits)
+{
+    static const struct cage_host nothing;
+
+    *c = (struct cage){ .host = host ? host : &nothing, .limits = *limits };
+    cgroup_none(&c->leaf);
+    make_leaf(c);
+    cage_mark(c);
+}
+
+void cage_close(struct cage *c)
+{
+    if (c->has_leaf)
+        cgroup_leaf_remove(c->host->worker, &c->leaf);
+    c->has_leaf = false;
+}
+
+/* ---- limits of each process -------------------------------------------------------------- */
+
+/* Never above what we may ask for: the tighter limit holds anyway. */
+static void add_rlimit(struct spawn_conf *sc, int resource, int64_t soft, int64_t hard)
+{
+    struct spawn_rlimit *r = &sc->rlimits[sc->rlimit_count];
+    struct rlimit ours;
+
+    if (getrlimit((__rlimit_resource_t)resource, &ours) < 0)
+        return;
+    r->resource = resource;
+    r->limit.rlim_max = (rlim_t)hard < ours.rlim_max ? (rlim_t)hard : ours.rlim_max;
+    r->limit.rlim_cur = (rlim_t)soft < r->limit.rlim_max ? (rlim_t)soft : r->limit.rlim_max;
+    sc->rlimit_count++;
+}
+
+/* The kernel counts all threads of the user, on the whole machine, and nobody's for root. */
+static bool limit_user(struct spawn_conf *sc, int64_t processes)
+{
+    int64_t most;
+
+    if (geteuid() == 0)
+        return false;
+    most = tree_user_threads(getuid()) + processes;
+    add_rlimit(sc, RLIMIT_NPROC, most, most);
+    return true;
+}
+
+static void add_limits(struct cage *c, struct spawn_conf *sc)
+{
+    const int64_t *values = c->limits.values;
+    int64_t cpu_seconds = (values[LIMIT_CPU] + USEC_PER_SEC - 1) / USEC_PER_SEC;
+
+    c->enforced = c->by_cgroup;
+    if (values[LIMIT_CPU] > 0) {
+        /* SIGXCPU, and SIGKILL a second later */
+        add_rlimit(sc, RLIMIT_CPU, cpu_seconds, cpu_seconds + 1);
+        c->enforced |= bit(LIMIT_CPU);
+    }
+    if (values[LIMIT_MEMORY] > 0 && !(c->by_cgroup & bit(LIMIT_MEMORY))) {
+        add_rlimit(sc, RLIMIT_AS, values[LIMIT_MEMORY], values[LIMIT_MEMORY]);
+        c->enforced |= bit(LIMIT_MEMORY);
+    }
+    if (values[LIMIT_PROCESSES] > 0 && !(c->by_cgroup & bit(LIMIT_PROCESSES)) &&
+        limit_user(sc, values[LIMIT_PROCESSES]))
+        c->enforced |= bit(LIMIT_PROCESSES);
+    if (values[LIMIT_OPEN_FILES] > 0) {
+        add_rlimit(sc, RLIMIT_NOFILE, values[LIMIT_OPEN_FILES], values[LIMIT_OPEN_FILES]);
+        c->enforced |= bit(LIMIT_OPEN_FILES);
+    }
+    if (values[LIMIT_FILE_SIZE] > 0) {
+        add_rlimit(sc, RLIMIT_FSIZE, values[LIMIT_FILE_SIZE], values[LIMIT_FILE_SIZE]);
+        c->enforced |= bit(LIMIT_FILE_SIZE);
+    }
+    if (values[LIMIT_OUTPUT] > 0)
+        c->enforced |= bit(LIMIT_OUTPUT); /* pool/attempt.c counts */
+}
+
+int cage_spawn(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid, const char **ret_stage,
+               struct errinfo *e)
+{
+    int procs[CGROUP_TREES] = { -1, -1, -1 };
+    int r = 0;
+
+    _Static_assert(CGROUP_TREES <= SPAWN_GROUPS_MAX, "SPAWN_GROUPS_MAX is too small");
+    *ret_stage = "cgroup";
+    if (c->has_leaf)
+        r = cgroup_open_procs(&c->leaf, procs, e);
+    if (r < 0)
+        return r;
+    for (int t = 0; t < CGROUP_TREES; t++)
+        if (procs[t] >= 0)
+            sc->groups[sc->group_count++] = procs[t];
+    add_limits(c, sc);
+    sc->no_new_privs = c->host->no_new_privs;
+    r = spawn(sc, ret_pid, ret_stage, e);
+    for (int t = 0; t < CGROUP_TREES; t++)
+        fd_fini(&procs[t]);
+    if (r == 0)
+        detached_forget(c->host->detached, *ret_pid); /* it leads a session of this number */
+    return r;
+}
+
+/* ---- who is in it ------------------------------------------------------------------------ */
+
+typedef bool spare_fn(void *ctx, pid_t pid);
+
+/* Without anybody to spare the end of a sweep is the kernel's ECHILD, which is cheaper. */
+static spare_fn *spare_of(const struct cage *c)
+{
+    return detached_any(c->host->detached) ? detached_spares : NULL;
+}
+
+void cage_signal(const struct cage *c, int signal_number)
+{
+    (void)tree_signal(signal_number, spare_of(c), c->host->detached);
+}
+
+void cage_kill(const struct cage *c)
+{
+    if (c->has_leaf)
+        cgroup_kill(&c->leaf);
+    cage_signal(c, SIGKILL);
+}
+
+bool cage_is_empty(const struct cage *c)
+{
+    return tree_each(spare_of(c), c->host->detached, NULL, NULL) == 0;
+}
+
+/* Who was in the leaf but is no descendant of ours, or was forked after the sweep. */
+static int sweep_leaf(struct cage *c)
+{
+    int killed = 0;
+
+    while (c->has_leaf && cgroup_holds(&c->leaf) && !cgroup_is_empty(&c->leaf)) {
+        killed += cgroup_count(&c->leaf);
+        cgroup_kill(&c->leaf);
+        if (!cgroup_await_empty(&c->leaf, KILL_WAIT_US))
+            log_warn("cgroup.still_populated", LSTR("group", c->leaf.name),
+                     LI64("processes", cgroup_count(&c->leaf)));
+    }
+    return killed;
+}
+
+int cage_sweep(struct cage *c, bool none_left)
+{
+    int killed = 0;
+
+    if (!none_left)
+        killed = tree_sweep(spare_of(c), c->host->detached);
+    if (c->has_leaf && !cgroup_is_empty(&c->leaf)) {
+        killed += sweep_leaf(c);
+        killed += tree_sweep(spare_of(c), c->host->detached);
+    }
+    return killed;
+}
+
+/* ---- letting go -------------------------------------------------------------------------- */
+
+struct release {
+    struct detached *detached;
+    int count;
+};
+
+static void release_one(void *ctx, const struct tree_process *p)
+{
+    struct release *r = ctx;
+
+    if (detached_add(r->detached, p))
+        r->count++;
+}
+
+int cage_detach(struct cage *c)
+{
+    struct release r = { .detached = c->host->detached };
+    int before;
+
+    if (!r.detached)
+        return 0;
+    /* Again until nobody is found who was forked meanwhile. */
+    do {
+        before = r.count;
+        (void)tree_each(detached_spares, r.detached, release_one, &r);
+    } while (r.count > before);
+    if (c->has_leaf && c->host->base)
+        cgroup_detach(&c->leaf, c->host->base);
+    return r.count;
+}
+
+/* ---- what it costs ----------------------------------------------------------------------- */
+
+static usec_t usec_of(struct timeval t)
+{
+    return (usec_t)t.tv_sec * USEC_PER_SEC + t.tv_usec;
+}
+
+void cage_mark(struct cage *c)
+{
+    (void)getrusage(RUSAGE_CHILDREN, &c->before); /* cannot fail */
+    cgroup_usage(&c->leaf, &c->leaf_before);
+}
+
+usec_t cage_cpu_us(const struct cage *c)
+{
+    struct cgroup_usage now;
+
+    cgroup_usage(&c->leaf, &now);
+    if (now.user_us < 0 || now.system_us < 0)
+        return -1;
+    return now.user_us + now.system_us - c->leaf_before.user_us - c->leaf_before.system_us;
+}
+
+void cage_cost(const struct cage *c, struct cage_cost *ret_cost)
+{
+    struct cgroup_usage leaf;
+    struct rusage now;
+
+    (void)getrusage(RUSAGE_CHILDREN, &now); /* cannot fail */
+    cgroup_usage(&c->leaf, &leaf);
+    *ret_cost = (struct cage_cost){
+        .user_us = usec_of(now.ru_utime) - usec_of(c->before.ru_utime),
+        .system_us = usec_of(now.ru_stime) - usec_of(c->before.ru_stime),
+        .voluntary_switches = now.ru_nvcsw - c->before.ru_nvcsw,
+        .involuntary_switches = now.ru_nivcsw - c->before.ru_nivcsw,
+        .oom_kills = leaf.oom_kills - c->leaf_before.oom_kills,
+        .forks_refused = leaf.pids_refused - c->leaf_before.pids_refused,
+    };
+    if (now.ru_maxrss > c->before.ru_maxrss)
+        ret_cost->max_rss_bytes = (int64_t)now.ru_maxrss * 1024;
+    /* The group also knows of those that nobody has waited for. */
+    if (leaf.user_us >= 0 && leaf.system_us >= 0) {
+        ret_cost->user_us = leaf.user_us - c->leaf_before.user_us;
+        ret_cost->system_us = leaf.system_us - c->leaf_before.system_us;
+    }
+}
+
+void cage_report(const struct cage *c, const struct cage_cost *cost, struct outcome *o)
+{
+    o->containment =
+        c->has_leaf && cgroup_holds(&c->leaf) ? CONTAINMENT_CGROUP : CONTAINMENT_SUBREAPER;
+    o->limits_enforced = c->enforced;
+    o->limits_by_cgroup = c->by_cgroup;
+    o->user_cpu_us = cost->user_us;
+    o->system_cpu_us = cost->system_us;
+    if (cost->max_rss_bytes > o->max_rss_bytes)
+        o->max_rss_bytes = cost->max_rss_bytes;
+    o->voluntary_switches = cost->voluntary_switches;
+    o->involuntary_switches = cost->involuntary_switches;
+}
