@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clean.h"
 #include "base/text.h"
 
 /* clang-format off */
@@ -89,6 +90,16 @@ int err_sys(struct errinfo *e, const char *format, ...)
     record(e, ERR_SYS, saved_errno, text);
     errno = saved_errno;
     return ERR_SYS;
+}
+
+bool err_is_shortage(const struct errinfo *e)
+{
+    static const int errors[] = { EAGAIN, EMFILE, ENFILE, ENOMEM, ENOBUFS, ENOSPC, EDQUOT };
+
+    for (size_t i = 0; i < COUNT_OF(errors); i++)
+        if (e->sys_errno == errors[i])
+            return true;
+    return e->code == ERR_STORAGE_FULL;
 }
 
 const struct err_meta *err_meta(int code)

@@ -9,6 +9,8 @@
 #ifndef JOBD_BASE_ERR_H
 #define JOBD_BASE_ERR_H
 
+#include <stdbool.h>
+
 enum err_index {
 #define ERR(symbol, status, slug, title) ERR_INDEX_##symbol,
 #include "base/err.def"
@@ -29,7 +31,7 @@ enum err_code {
 
 struct errinfo {
     int code;      /* the ERR_* that was returned; 0 while nothing has failed */
-    int sys_errno; /* errno behind an ERR_SYS, else 0 */
+    int sys_errno; /* errno behind an ERR_SYS or ERR_DATABASE, else 0 */
     char text[ERR_TEXT_SIZE];
 };
 
@@ -50,6 +52,10 @@ __attribute__((format(printf, 3, 4))) int err_set(struct errinfo *e, int code,
 
 /* Record a failed system call: "<what>: <strerror(errno)>". Returns ERR_SYS and keeps errno. */
 __attribute__((format(printf, 2, 3))) int err_sys(struct errinfo *e, const char *format, ...);
+
+/* Whether it failed for want of descriptors, processes, memory or room on the disk: the same
+ * may succeed later. */
+bool err_is_shortage(const struct errinfo *e);
 
 /* The metadata of a negative ERR_* code; never NULL (an unknown code reads as INTERNAL). */
 const struct err_meta *err_meta(int code);

@@ -22,6 +22,8 @@
 /* A chatty program must not make the disk spin: what attempts say is written this often at
  * most. */
 #define PROGRESS_INTERVAL_US (100 * USEC_PER_MS)
+/* How late a job may become due when the wall clock has been set ahead. */
+#define WALL_LOOK_US USEC_PER_SEC
 
 /* -- requests from other threads ------------------------------------------------------------
  */
@@ -361,8 +363,8 @@ static void update_status(struct engine *en)
     }
     if (en->draining)
         (void)text_copy(s.why_not, sizeof s.why_not, "shutting down");
-    else if (en->store_failing)
-        (void)text_copy(s.why_not, sizeof s.why_not, en->store_error);
+    else if (en->failing.now)
+        (void)text_copy(s.why_not, sizeof s.why_not, en->failing.why.text);
     else if (!en->was_ready)
         (void)text_copy(s.why_not, sizeof s.why_not, "starting: workers are not connected yet");
     else if (s.workers == 0)
@@ -413,6 +415,15 @@ static void earlier(usec_t *wait_us, usec_t candidate_us)
         *wait_us = candidate_us;
 }
 
+/* Jobs become due by the wall clock, sleep is measured by the other one: when the first is set
+ * ahead nobody tells us, so we look again before long. */
+static usec_t time_to_due(const struct engine *en)
+{
+    usec_t left_us = en->next_due_us - clock_wall_us();
+
+    return left_us < WALL_LOOK_US ? left_us : WALL_LOOK_US;
+}
+
 /* How long nothing needs to be done: microseconds, < 0 for ever. */
 static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
 {
@@ -421,12 +432,14 @@ static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
 
     if (next_waiter_us != 0)
         earlier(&wait_us, next_waiter_us - now_us);
-    if (en->store_failing)
-        earlier(&wait_us, en->store_retry_us - now_us);
-    if (!en->store_failing && en->next_due_us != 0)
-        earlier(&wait_us, en->next_due_us - clock_wall_us());
-    if (!en->store_failing && en->progress_due_us != 0)
+    if (en->failing.now)
+        earlier(&wait_us, en->failing.retry_us - now_us);
+    else if (en->next_due_us != 0)
+        earlier(&wait_us, time_to_due(en));
+    if (!en->failing.now && en->progress_due_us != 0)
         earlier(&wait_us, en->progress_due_us - now_us);
+    if (links_pause_end_us(en->links) != 0)
+        earlier(&wait_us, links_pause_end_us(en->links) - now_us);
     if (en->draining && !en->drain_forced)
         earlier(&wait_us, en->drain_deadline_us - now_us);
     return wait_us;

@@ -13,10 +13,12 @@
 #include "base/text.h"
 
 #define READ_CHUNK_BYTES ((size_t)64 * 1024)
+#define PAUSE_US         (100 * USEC_PER_MS)
 
 struct links {
     int epoll_fd;
     int listen_fd;
+    usec_t pause_end_us; /* 0: accepting */
     struct link *list;
     struct links_events events;
 };
@@ -238,6 +240,31 @@ void links_event(struct links *ls, struct link *link, uint32_t epoll_events)
 /* -- coming and going -----------------------------------------------------------------------
  */
 
+/* The listener stays readable, so it must not be looked at meanwhile. */
+static void pause_accepting(struct links *ls)
+{
+    struct errinfo e = { 0 };
+
+    log_warn("worker.not_accepted", LSTR("reason", strerrordesc_np(errno)));
+    if (watch(ls, EPOLL_CTL_MOD, ls->listen_fd, 0, ls, &e) == 0)
+        ls->pause_end_us = clock_mono_us() + PAUSE_US;
+}
+
+usec_t links_pause_end_us(struct links *ls)
+{
+    struct errinfo e = { 0 };
+
+    if (ls->pause_end_us != 0 && clock_mono_us() >= ls->pause_end_us &&
+        watch(ls, EPOLL_CTL_MOD, ls->listen_fd, EPOLLIN, ls, &e) == 0)
+        ls->pause_end_us = 0;
+    return ls->pause_end_us;
+}
+
+static bool is_shortage(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
+
 void links_accept(struct links *ls)
 {
     for (;;) {
@@ -247,6 +274,8 @@ void links_accept(struct links *ls)
 
         if (fd < 0 && errno == EINTR)
             continue;
+        if (fd < 0 && is_shortage(errno) && ls->pause_end_us == 0)
+            pause_accepting(ls);
         if (fd < 0)
             return;
         link = mem_new0(sizeof *link);

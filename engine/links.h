@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/clean.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "pool/proto.h"
 
@@ -49,8 +50,10 @@ int links_new(int epoll_fd, int take_listen_fd, const struct links_events *event
 struct links *links_free(struct links *ls);
 DEFINE_AUTO(links, struct links)
 
-/* Accept all that wait. */
+/* Accept all that wait. When descriptors have run out none is accepted for a while. */
 void links_accept(struct links *ls);
+/* Until when none is accepted: monotonic; 0: any time. Its end is noticed by this call. */
+usec_t links_pause_end_us(struct links *ls);
 /* A worker's descriptor is ready. */
 void links_event(struct links *ls, struct link *link, uint32_t epoll_events);
 /* Accept and read everything that is there now, from everybody: what a dead worker left behind.

@@ -12,6 +12,7 @@
 
 #include "base/uuid7.h"
 #include "engine/engine.h"
+#include "engine/failing.h"
 #include "engine/links.h"
 #include "engine/owned.h"
 
@@ -66,11 +67,9 @@ struct engine {
     bool draining;
     bool drain_forced;        /* what still ran has been told to stop */
     usec_t drain_deadline_us; /* monotonic */
-    bool store_failing;       /* the last commit failed */
-    usec_t store_retry_us;    /* monotonic: not before */
-    char store_error[128];
-    bool was_ready; /* on_ready has been called */
-    bool lost;      /* the supervisor is gone */
+    struct failing failing;   /* of the store */
+    bool was_ready;           /* on_ready has been called */
+    bool lost;                /* the supervisor is gone */
 
     pthread_mutex_t status_mutex; /* guards status; a leaf */
     struct engine_status status;

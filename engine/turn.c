@@ -6,6 +6,10 @@
  * carried out; if the commit fails the list is thrown away, the requests are answered with the
  * error, and the ended attempts stay queued for the next try. So what the engine says is never
  * ahead of the disk.
+ *
+ * After a commit that failed the store is "failing" until another one succeeds. The tries hold
+ * the ended attempts and nothing else: they come before new work, and a submit that is too
+ * large for the room that is left must not keep them out.
  */
 #include <assert.h>
 
@@ -17,8 +21,7 @@
 #include "engine/verdict.h"
 #include "pool/spool.h"
 
-#define DUE_BATCH      1000
-#define STORE_RETRY_US (200 * USEC_PER_MS)
+#define DUE_BATCH 1000
 
 enum effect_kind {
     EFFECT_CHANGED, /* id is now in state: wake those who wait */
@@ -538,9 +541,15 @@ static void turn_publish(struct turn *t)
     links_flush(en->links);
     crash_point("turn.before_answers");
     answer_requests(t);
-    if (en->store_failing)
-        log_info("store.recovered");
-    en->store_failing = false;
+}
+
+static void refuse_requests(struct turn *t, const struct errinfo *why)
+{
+    for (struct engine_request *rq = t->requests; rq; rq = rq->next) {
+        rq->result = why->code;
+        rq->err = *why;
+    }
+    answer_requests(t);
 }
 
 /* The transaction is lost: nothing of this turn has happened. */
@@ -549,18 +558,11 @@ static void turn_abandon(struct turn *t)
     struct engine *en = t->en;
 
     store_rollback(en->conf.store);
-    if (!en->store_failing)
+    if (failing_note(&en->failing, &t->err, clock_mono_us()))
         log_error("store.failed", LSTR("error", t->err.text));
-    en->store_failing = true;
-    en->store_retry_us = clock_mono_us() + STORE_RETRY_US;
-    (void)text_copy(en->store_error, sizeof en->store_error, t->err.text);
     for (size_t i = 0; i < en->pool_count; i++)
         en->pools[i].may_have_jobs = true;
-    for (struct engine_request *rq = t->requests; rq; rq = rq->next) {
-        rq->result = t->err.code;
-        rq->err = t->err;
-    }
-    answer_requests(t);
+    refuse_requests(t, &t->err);
 }
 
 static void turn_fini(struct turn *t)
@@ -578,9 +580,9 @@ static void turn_fini(struct turn *t)
 
 bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
 {
-    if (en->store_failing && now_mono_us < en->store_retry_us)
-        return false;
-    if (en->store_failing || en->endings)
+    if (en->failing.now)
+        return now_mono_us >= en->failing.retry_us;
+    if (en->endings)
         return true;
     if (en->next_due_us != 0 && en->next_due_us <= now_wall_us)
         return true;
@@ -623,23 +625,66 @@ static int turn_apply(struct turn *t)
     return r;
 }
 
+static int turn_apply_endings(struct turn *t)
+{
+    int r;
+
+    r = store_begin(t->en->conf.store, &t->err);
+    if (r < 0)
+        return r;
+    store_touch(t->en->conf.store);
+    r = apply_progress(t);
+    if (r == 0)
+        r = apply_endings(t);
+    if (r == 0)
+        r = store_commit(t->en->conf.store, &t->err);
+    return r;
+}
+
+static int carry_out(struct turn *t, int (*apply)(struct turn *t))
+{
+    int r;
+
+    /* What is given back may be claimed again. */
+    for (const struct ending *end = t->en->endings; end; end = end->next)
+        for (size_t i = 0; outcome_is_release(&end->outcome) && i < t->en->pool_count; i++)
+            t->en->pools[i].may_have_jobs = true;
+    r = apply(t);
+    if (r == 0)
+        turn_publish(t);
+    else
+        turn_abandon(t);
+    turn_fini(t);
+    return r;
+}
+
+/* Whether the store can be written again. */
+static bool try_to_recover(struct engine *en)
+{
+    struct turn t = { .en = en, .now_us = clock_wall_us(), .next_due_us = en->next_due_us };
+
+    if (clock_mono_us() < en->failing.retry_us)
+        return false;
+    if (carry_out(&t, turn_apply_endings) < 0)
+        return false;
+    failing_end(&en->failing, clock_mono_us());
+    log_info("store.recovered");
+    return true;
+}
+
 void turn_run(struct engine *en, struct engine_request *requests)
 {
-    struct turn t = { .en = en,
-                      .requests = requests,
-                      .now_us = clock_wall_us(),
-                      .next_due_us = en->next_due_us };
+    struct turn t = { .en = en, .requests = requests };
 
+    if (en->failing.now && !try_to_recover(en)) {
+        refuse_requests(&t, &en->failing.why);
+        return;
+    }
+    t.now_us = clock_wall_us();
+    t.next_due_us = en->next_due_us;
     /* A job that is submitted now may be claimed now. */
     for (const struct engine_request *rq = requests; rq; rq = rq->next)
         if (rq->op == ENGINE_SUBMIT && engine_pool(en, rq->job.pool))
             engine_pool(en, rq->job.pool)->may_have_jobs = true;
-    for (const struct ending *end = en->endings; end; end = end->next)
-        for (size_t i = 0; outcome_is_release(&end->outcome) && i < en->pool_count; i++)
-            en->pools[i].may_have_jobs = true;
-    if (turn_apply(&t) == 0)
-        turn_publish(&t);
-    else
-        turn_abandon(&t);
-    turn_fini(&t);
+    (void)carry_out(&t, turn_apply); /* what failed is dealt with */
 }

@@ -82,6 +82,7 @@ void attempt_set_deadline(struct attempt *a)
 void attempt_begin(struct attempt *a, struct cage *cage)
 {
     a->started_at_us = clock_wall_us();
+    a->started_us = clock_mono_us();
     a->cage = cage;
     if (cage && a->order.limits.values[LIMIT_CPU] > 0 && cage_cpu_us(cage) >= 0)
         look_at_cpu(a);
@@ -183,6 +184,14 @@ static void move_result(struct attempt *a, struct outcome *o)
     }
 }
 
+/* After its start by the time that has really passed: the wall clock may have been set. */
+static usec_t finish_time(const struct attempt *a)
+{
+    if (a->started_at_us == 0)
+        return clock_wall_us();
+    return a->started_at_us + clock_mono_us() - a->started_us;
+}
+
 void attempt_finish(struct attempt *a, enum cause cause, char *take_message,
                     struct outcome *ret_outcome)
 {
@@ -193,7 +202,7 @@ void attempt_finish(struct attempt *a, enum cause cause, char *take_message,
         .cause = cause,
         .exit_code = -1,
         .started_at_us = a->started_at_us,
-        .finished_at_us = clock_wall_us(),
+        .finished_at_us = finish_time(a),
         .containment = CONTAINMENT_SUBREAPER,
         .limits_exceeded = a->exceeded,
     };

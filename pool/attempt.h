@@ -39,7 +39,8 @@ struct attempt {
     const struct attempt_host *host;
     struct order order;
     struct recorder recorders[STREAM_MAX_];
-    usec_t started_at_us; /* wall clock */
+    usec_t started_at_us; /* wall clock; 0: not yet */
+    usec_t started_us;    /* monotonic */
     struct cage *cage;    /* of the program that has it; NULL: none has */
     struct timer spill;
 

@@ -109,17 +109,24 @@ static void front_down(struct supervisor *s, int own_code)
 {
     struct front *f = &s->front;
     bool stopping = s->phase == PHASE_DRAIN;
+    /* It wants processes, descriptors or room on the disk. Workers go on, and so do we. */
+    bool passes = own_code == EX_TEMPFAIL && f->ever_ready;
 
+    if (f->ready)
+        f->failures = 0;
+    else if (!passes)
+        f->failures++;
     child_ended(&f->process, !f->ready, clock_mono_us());
     if (s->phase == PHASE_END)
         return;
     if (own_code > 0 && !f->ever_ready)
-        begin_end(s, own_code); /* it cannot start, and has said why */
+        /* It cannot start, and has said why. EX_TEMPFAIL from us means something else. */
+        begin_end(s, own_code == EX_TEMPFAIL ? EXIT_FAILURE : own_code);
     else if (own_code == 0 && stopping)
         begin_end(s, 0);
-    else if (f->process.early_ends >= EARLY_ENDS_MAX ||
-             (stopping && f->stop_starts >= STOP_STARTS_MAX)) {
-        log_error("front.given_up", LI64("early_ends", f->process.early_ends));
+    else if (f->failures >= EARLY_ENDS_MAX ||
+             (stopping && !passes && f->stop_starts >= STOP_STARTS_MAX)) {
+        log_error("front.given_up", LI64("early_ends", f->failures));
         begin_end(s, EXIT_FAILURE);
     }
 }
@@ -249,7 +256,7 @@ static void start_front(struct supervisor *s, usec_t now_us)
     pid = supervisor_fork_front(s, &e);
     if (pid < 0) {
         log_error("front.start_failed", LSTR("reason", e.text));
-        front_down(s, -1);
+        front_down(s, f->ever_ready ? EX_TEMPFAIL : -1);
         return;
     }
     f->told = s->stop != STOP_NOT ? STOP_DRAIN : STOP_NOT; /* by struct front_start */
@@ -389,6 +396,7 @@ static int open_signals(int *ret_fd, struct errinfo *e)
     int fd;
 
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGXFSZ, &ignore, NULL); /* what a log is written to may have a limit */
     (void)sigaction(SIGCHLD, &usual, NULL);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGCHLD);

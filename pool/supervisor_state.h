@@ -23,6 +23,7 @@ struct front {
     int control_fd;       /* -1: there is no front, or it has closed its end */
     bool ready;           /* this one is serving */
     bool ever_ready;      /* this one or an earlier one was serving */
+    unsigned failures;    /* early ends in a row that tell of more than a shortage */
     bool full;            /* its control socket takes no more for the moment */
     enum stop told;       /* what this one knows */
     size_t done_told;     /* of supervisor.done: what its struct front_start says */

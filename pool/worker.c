@@ -28,6 +28,7 @@
 struct pending {
     struct outcome outcome;
     bool spooled;
+    bool unspooled; /* it could not be, which was logged */
 };
 
 /* The latest that the running attempt said of itself; older news are of no interest. */
@@ -63,6 +64,7 @@ struct worker {
 
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
+    struct timer spool_again;
     struct news news;
 
     enum life life;
@@ -121,11 +123,11 @@ static void spool(struct worker *w, struct pending *p)
 
     if (p->spooled)
         return;
-    if (spool_write(w->conf->data_dir, &p->outcome, &e) < 0)
+    p->spooled = spool_write(w->conf->data_dir, &p->outcome, &e) == 0;
+    if (!p->spooled && !p->unspooled)
         log_error("outcome.not_spooled", LSTR("job_id", uuid7_format(p->outcome.job_id, id)),
                   LI64("attempt", p->outcome.attempt), LSTR("reason", e.text));
-    else
-        p->spooled = true;
+    p->unspooled = !p->spooled;
 }
 
 /* Whether all of them are there. */
@@ -140,6 +142,15 @@ static bool spool_pending(struct worker *w)
     return all;
 }
 
+/* While the front is away. A disk without room may have some before the front is back. */
+static void spool_until_done(void *ctx)
+{
+    struct worker *w = ctx;
+
+    if (!link_is_up(w->link) && !spool_pending(w))
+        loop_set_timer(w->loop, &w->spool_again, clock_mono_us() + SPOOL_RETRY_US);
+}
+
 /* Keep it until the front has it: in memory while the front is there, else also on disk. */
 static void deliver(struct worker *w, struct outcome *take_outcome)
 {
@@ -148,7 +159,7 @@ static void deliver(struct worker *w, struct outcome *take_outcome)
     assert(w->pending_count <= PENDING_MAX);
     *p = (struct pending){ .outcome = *take_outcome };
     if (!link_is_up(w->link)) {
-        spool(w, p);
+        spool_until_done(w);
         return;
     }
     send_news(w);
@@ -305,7 +316,7 @@ static void on_up(void *ctx)
 
 static void on_down(void *ctx)
 {
-    (void)spool_pending(ctx); /* those that could not be are tried again before the end */
+    spool_until_done(ctx);
 }
 
 static int on_run(struct worker *w, const char *body, size_t len, struct errinfo *e)
@@ -468,6 +479,7 @@ static bool tear_down(struct worker *w)
     w->detached = detached_free(w->detached);
     w->link = link_free(w->link);
     loop_clear_timer(w->loop, &w->ack_wait);
+    loop_clear_timer(w->loop, &w->spool_again);
     loop_clear_timer(w->loop, &w->news.timer);
     reaper_close(&w->reaper);
     w->loop = loop_free(w->loop);
@@ -484,9 +496,8 @@ static bool tear_down(struct worker *w)
  * answer. */
 static void set_up_signals(void)
 {
-    static const int blocked[] = {
-        SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM
-    };
+    static const int blocked[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+                                   SIGUSR1, SIGUSR2, SIGALRM, SIGXFSZ };
     struct sigaction def = { .sa_handler = SIG_DFL };
     sigset_t set;
 
@@ -573,6 +584,7 @@ static void init(struct worker *w, const struct worker_conf *conf)
     w->reaper.watch.fd = -1;
     cgroup_none(&w->cgroup);
     w->ack_wait = (struct timer){ .on_due = on_ack_wait_over, .ctx = w };
+    w->spool_again = (struct timer){ .on_due = spool_until_done, .ctx = w };
     w->news.timer = (struct timer){ .on_due = on_news_due, .ctx = w };
     w->host = (struct attempt_host){
         .loop = w->loop,

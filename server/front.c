@@ -20,9 +20,17 @@
 #define IDLE_TIMEOUT_US  (75 * USEC_PER_SEC)
 #define HTTP_THREADS_MAX 16 /* when the number of CPUs decides */
 
+/* Descriptors. A connection may hold the file that it sends, too; each thread has its own for
+ * the database and for waiting; a worker may connect again before its old link is closed. */
+#define FDS_PER_CONNECTION 2
+#define FDS_PER_THREAD     8
+#define FDS_PER_WORKER     2
+#define FDS_FOR_THE_REST   40
+
 struct front {
     const struct front_conf *conf;
-    int control_fd; /* borrowed from the engine, which reads it */
+    int control_fd;      /* borrowed from the engine, which reads it */
+    int64_t connections; /* of clients, at most */
     struct store *store;
     struct engine *engine;
     struct http_server *http;
@@ -66,7 +74,7 @@ static void raise_descriptor_limit(void)
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit); /* else max_connections is what fits */
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* else fewer connections fit */
     }
 }
 
@@ -75,6 +83,7 @@ static void ignore_signals(void)
     struct sigaction ignore = { .sa_handler = SIG_IGN };
 
     (void)sigaction(SIGPIPE, &ignore, NULL); /* cannot fail for these */
+    (void)sigaction(SIGXFSZ, &ignore, NULL); /* a limit on file sizes is a full disk */
     (void)sigaction(SIGTERM, &ignore, NULL); /* the supervisor says when to stop */
     (void)sigaction(SIGINT, &ignore, NULL);
 }
@@ -88,6 +97,29 @@ static unsigned http_threads(const struct settings *s)
     if (cpus < 1)
         return 1;
     return cpus < HTTP_THREADS_MAX ? (unsigned)cpus : HTTP_THREADS_MAX;
+}
+
+/* Clients wait in the backlog of the socket when there are no more: that way they never take
+ * the descriptors that workers and the database need. */
+static int64_t connections_that_fit(const struct front_conf *conf, size_t workers)
+{
+    int64_t asked = conf->settings->max_connections;
+    int64_t threads = (int64_t)(http_threads(conf->settings) * conf->listeners->count);
+    int64_t reserved =
+        threads * FDS_PER_THREAD + (int64_t)workers * FDS_PER_WORKER + FDS_FOR_THE_REST;
+    struct rlimit limit;
+    int64_t fit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX)
+        return asked;
+    fit = ((int64_t)limit.rlim_cur - reserved) / FDS_PER_CONNECTION;
+    if (fit < 1)
+        fit = 1;
+    if (fit >= asked)
+        return asked;
+    log_warn("front.fewer_connections", LI64("connections", fit), LI64("asked", asked),
+             LI64("descriptors", (int64_t)limit.rlim_cur));
+    return fit;
 }
 
 static int open_store(struct front *f, struct errinfo *e)
@@ -111,7 +143,7 @@ static int start_engine(struct front *f, const struct front_start *start, struct
         .start = start,
         .max_waiting_jobs = s->max_waiting_jobs,
         /* Who waits keeps a connection: some are left for those who do not. */
-        .max_waiters = (size_t)(s->max_connections - s->max_connections / 4),
+        .max_waiters = (size_t)(f->connections - f->connections / 4),
         .drain_timeout_us = s->drain_timeout_us,
         .on_ready = on_ready,
         .ctx = f,
@@ -130,7 +162,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .route_count = handlers_route_count,
         .service = &f->service,
         .max_body_bytes = (size_t)s->max_body_bytes,
-        .max_connections = (unsigned)s->max_connections,
+        .max_connections = (unsigned)f->connections,
         .threads = http_threads(s),
         .idle_timeout_us = IDLE_TIMEOUT_US,
         .loopback_only = !s->insecure,
@@ -158,6 +190,7 @@ static int start_all(struct front *f, const struct front_start *start, struct er
 {
     int r;
 
+    f->connections = connections_that_fit(f->conf, start->worker_count);
     r = open_store(f, e);
     if (r < 0)
         return r;
@@ -186,7 +219,9 @@ static int start_failed(struct front *f, const struct errinfo *e)
     log_error("front.start_failed", LSTR("code", err_meta(e->code)->symbol),
               LSTR("reason", e->text));
     stop_all(f);
-    return for_good ? EX_CONFIG : EXIT_FAILURE;
+    if (for_good)
+        return EX_CONFIG;
+    return err_is_shortage(e) ? EX_TEMPFAIL : EXIT_FAILURE;
 }
 
 int front_main(void *ctx, const struct front_start *start)

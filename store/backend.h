@@ -17,6 +17,7 @@ struct store_backend {
     int (*begin)(struct store *st, struct errinfo *e);
     int (*commit)(struct store *st, struct errinfo *e);
     void (*rollback)(struct store *st);
+    void (*touch)(struct store *st);
     int (*job_insert)(struct store *st, struct job *job, struct errinfo *e);
     int (*job_get)(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);
     int (*job_claim)(struct store *st, const char *pool, int64_t worker_id, int worker_pid,

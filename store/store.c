@@ -50,6 +50,11 @@ int store_commit(struct store *st, struct errinfo *e)
     return st->backend->commit(st, e);
 }
 
+void store_touch(struct store *st)
+{
+    st->backend->touch(st);
+}
+
 void store_rollback(struct store *st)
 {
     if (!st->in_transaction)

@@ -56,6 +56,9 @@ int store_schema_version(const struct store *st);
 int store_begin(struct store *st, struct errinfo *e);
 /* On failure the transaction is rolled back; nothing of it is on disk. */
 int store_commit(struct store *st, struct errinfo *e);
+/* Make the commit write to the disk even if nothing else does: to see whether it can. Changes
+ * nothing that a reader sees. */
+void store_touch(struct store *st);
 /* Harmless when nothing is open. */
 void store_rollback(struct store *st);
 

@@ -90,7 +90,10 @@ int db_fail(struct db *db, int rc, const char *what, struct errinfo *e)
                                                                   : sqlite3_errstr(rc);
 
     db->broken = true;
-    return err_set(e, code, "%s: %s (sqlite %d)", what, text, rc);
+    (void)err_set(e, code, "%s: %s (sqlite %d)", what, text, rc);
+    if (e)
+        e->sys_errno = sqlite3_system_errno(db->handle);
+    return code;
 }
 
 static int connect_to(const char *path, int flags, struct db **ret_db, struct errinfo *e)

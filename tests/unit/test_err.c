@@ -185,6 +185,29 @@ static void the_reason_survives_a_long_description(void **state)
     }
 }
 
+static void a_shortage_is_told_from_what_will_not_pass(void **state)
+{
+    static const int passing[] = { EAGAIN, EMFILE, ENFILE, ENOMEM, ENOBUFS, ENOSPC, EDQUOT };
+    static const int lasting[] = { ENOENT, EACCES, EINVAL, EIO };
+    struct errinfo e;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(passing); i++) {
+        errno = passing[i];
+        (void)err_sys(&e, "open x");
+        assert_true(err_is_shortage(&e));
+    }
+    for (size_t i = 0; i < COUNT_OF(lasting); i++) {
+        errno = lasting[i];
+        (void)err_sys(&e, "open x");
+        assert_false(err_is_shortage(&e));
+    }
+    (void)err_set(&e, ERR_STORAGE_FULL, "no room");
+    assert_true(err_is_shortage(&e));
+    (void)err_set(&e, ERR_DATABASE, "torn");
+    assert_false(err_is_shortage(&e));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +224,7 @@ int main(void)
         cmocka_unit_test(a_long_text_is_cut_between_two_characters),
         cmocka_unit_test(bytes_that_never_were_utf8_are_cut_at_the_room),
         cmocka_unit_test(the_reason_survives_a_long_description),
+        cmocka_unit_test(a_shortage_is_told_from_what_will_not_pass),
     };
 
     return cmocka_run_group_tests_name("base/err", tests, NULL, NULL);

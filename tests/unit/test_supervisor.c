@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -30,8 +31,9 @@
 #include "pool/supervisor.h"
 #include "pool/worker.h"
 
-#define HANG_S       60  /* then the test is killed by SIGALRM */
-#define MANY_WORKERS 400 /* their ends do not fit into a socket buffer */
+#define HANG_S         60  /* then the test is killed by SIGALRM */
+#define WANTING_STARTS 10  /* as many crashes would be too many */
+#define MANY_WORKERS   400 /* their ends do not fit into a socket buffer */
 
 enum report_kind {
     FRONT_STARTED = 1, /* workers, stopping */
@@ -62,6 +64,7 @@ enum front_mode {
     FRONT_GOOD,         /* ready at once; exits 0 when it is told to stop */
     FRONT_EXITS,        /* with exit_code, before it is ready */
     FRONT_CRASHES,      /* before it is ready */
+    FRONT_WANTS,        /* ready at first; then for WANTING_STARTS it exits with EX_TEMPFAIL */
     FRONT_DIES_ON_STOP, /* unless it was started in a stop: then it exits 0 */
     FRONT_STUBBORN,     /* stops only when told to stop now */
     FRONT_DEAF,         /* does not stop at all */
@@ -72,6 +75,7 @@ enum front_mode {
 /* What the processes below the supervisor share with the test. */
 struct shared {
     unsigned front_starts;
+    atomic_uint forks_to_refuse;
     atomic_uint orphan_count;
     struct {
         int64_t worker_id;
@@ -237,6 +241,9 @@ static int front_main(void *ctx, const struct front_start *start)
     report_front_started(start);
     if (f->mode == FRONT_EXITS)
         return f->exit_code;
+    if (f->mode == FRONT_WANTS && stub.shared->front_starts > 1 &&
+        stub.shared->front_starts <= 1 + WANTING_STARTS)
+        return EX_TEMPFAIL;
     if (f->mode == FRONT_CRASHES || (f->mode == FRONT_CANNOT_STOP && start->stopping))
         (void)raise(SIGKILL);
     (void)send(start->control_fd, &ready, sizeof ready, MSG_NOSIGNAL); /* or recv() will tell */
@@ -820,6 +827,78 @@ static void a_front_that_keeps_crashing_before_it_is_ready_is_given_up(void **st
     assert_int_equal(f->shared->front_starts, 10);
 }
 
+/* Start, and let the supervisor hear that the front is ready: what it tells it comes later. */
+static struct report start_and_be_ready(struct fixture *f, struct report workers[3])
+{
+    struct report front;
+
+    start(f);
+    front = await_start(f, workers, 3);
+    assert_int_equal(kill(workers[0].pid, SIGKILL), 0);
+    (void)await_heard(f, CONTROL_WORKER_EXITED);
+    return front;
+}
+
+static void a_front_that_wants_what_the_host_has_not_got_is_tried_until_it_has(void **state)
+{
+    struct fixture *f = *state;
+    struct report workers[3];
+
+    f->mode = FRONT_WANTS;
+    assert_int_equal(kill(start_and_be_ready(f, workers).pid, SIGKILL), 0);
+    for (unsigned i = 0; i < WANTING_STARTS; i++)
+        (void)await_report(f, FRONT_STARTED);
+    (void)await_report(f, FRONT_STARTED);
+    assert_int_equal(kill(f->supervisor_pid, SIGTERM), 0);
+    (void)await_heard(f, CONTROL_STOP);
+    assert_int_equal(await_end(f), 0);
+    assert_int_equal(f->shared->front_starts, 1 + WANTING_STARTS + 1);
+}
+
+static void a_service_whose_first_front_wants_something_ends(void **state)
+{
+    struct fixture *f = *state;
+
+    f->mode = FRONT_EXITS;
+    f->exit_code = EX_TEMPFAIL;
+    start(f);
+    assert_int_equal(await_end(f), EXIT_FAILURE);
+    assert_int_equal(f->shared->front_starts, 1);
+}
+
+static atomic_uint *forks_to_refuse; /* shared with the supervisor */
+
+static pid_t fork_or_refuse(void)
+{
+    if (atomic_load(forks_to_refuse) > 0) {
+        atomic_fetch_sub(forks_to_refuse, 1);
+        errno = EAGAIN;
+        return -1;
+    }
+    return fork();
+}
+
+/* A worker and the front die while nothing can be forked. */
+static void who_cannot_be_forked_is_forked_later(void **state)
+{
+    struct fixture *f = *state;
+    struct report workers[3];
+    struct report front;
+
+    forks_to_refuse = &f->shared->forks_to_refuse;
+    sys.fork = fork_or_refuse;
+    front = start_and_be_ready(f, workers);
+    atomic_store(forks_to_refuse, 6);
+    assert_int_equal(kill(workers[1].pid, SIGKILL), 0);
+    (void)await_heard(f, CONTROL_WORKER_EXITED);
+    assert_int_equal(kill(front.pid, SIGKILL), 0);
+    (void)await_report(f, FRONT_STARTED);
+    assert_int_equal(atomic_load(forks_to_refuse), 0);
+    assert_int_equal(f->shared->front_starts, 2);
+    assert_int_equal(kill(f->supervisor_pid, SIGTERM), 0);
+    assert_int_equal(await_end(f), 0);
+}
+
 static void front_and_workers_notice_the_death_of_the_supervisor(void **state)
 {
     struct fixture *f = *state;
@@ -1056,6 +1135,9 @@ int main(void)
         SUPERVISOR_TEST(a_front_that_keeps_dying_while_stopping_is_given_up),
         SUPERVISOR_TEST(a_front_that_cannot_start_ends_the_service_with_its_exit_code),
         SUPERVISOR_TEST(a_front_that_keeps_crashing_before_it_is_ready_is_given_up),
+        SUPERVISOR_TEST(a_front_that_wants_what_the_host_has_not_got_is_tried_until_it_has),
+        SUPERVISOR_TEST(a_service_whose_first_front_wants_something_ends),
+        SUPERVISOR_TEST(who_cannot_be_forked_is_forked_later),
         SUPERVISOR_TEST(front_and_workers_notice_the_death_of_the_supervisor),
         SUPERVISOR_TEST(the_next_supervisor_adopts_the_workers_of_a_killed_one),
         SUPERVISOR_TEST(an_adopted_worker_that_is_killed_is_told_as_any_other),
