@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 #include "domain/json_text.h"
-
-#define MAX_ATTEMPTS 1 /* retries come later */
+#include "domain/outcome_json.h"
+#include "domain/retry.h"
 
 /* ---- members: what is not set is absent ------------------------------------------------- */
 
@@ -26,20 +26,9 @@ static void set_integer(json_t *object, const char *name, int64_t number)
     set(object, name, json_integer(number));
 }
 
-static void set_time(json_t *object, const char *name, usec_t wall_us)
-{
-    char text[CLOCK_TEXT_SIZE];
-
-    if (wall_us != 0)
-        set(object, name, json_string_nocheck(clock_format(wall_us, text)));
-}
-
 static void set_seconds(json_t *object, const char *name, usec_t us)
 {
-    if (us % USEC_PER_SEC == 0)
-        set(object, name, json_integer(us / USEC_PER_SEC));
-    else
-        set(object, name, json_real((double)us / (double)USEC_PER_SEC));
+    set(object, name, json_seconds(us));
 }
 
 /* ---- what was asked for ------------------------------------------------------------------ */
@@ -49,21 +38,60 @@ static void copy_member(json_t *object, const json_t *payload, const char *name)
     set(object, name, json_incref(json_object_get(payload, name)));
 }
 
-static void set_request(json_t *object, const struct job *job)
+/* How many bytes base64 text stands for, without decoding it. */
+static int64_t base64_bytes(const json_t *base64)
 {
-    AUTO(json) json_t *payload = NULL;
+    size_t len = json_string_length(base64);
+    const char *text = json_string_value(base64);
+    size_t padding = 0;
 
-    /* A payload that cannot be read is missed by order_build(), which has somebody to tell. */
-    if (job->payload)
-        (void)json_text_parse(job->payload, job->payload_len, &payload, NULL);
+    while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
+        padding++;
+    return (int64_t)(len / 4 * 3 - padding);
+}
+
+/* The inputs without what is in them. */
+static json_t *encode_inputs(const json_t *inputs)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < json_array_size(inputs); i++) {
+        const json_t *input = json_array_get(inputs, i);
+        const json_t *base64 = json_object_get(input, "base64");
+        json_t *item = json_object();
+
+        copy_member(item, input, "path");
+        set_integer(item, "bytes",
+                    base64 ? base64_bytes(base64)
+                           : (int64_t)json_string_length(json_object_get(input, "content")));
+        (void)json_array_append_new(array, item);
+    }
+    return array;
+}
+
+static void set_request(json_t *object, const struct job *job, const json_t *payload)
+{
     set_text(object, "function", job->function);
     copy_member(object, payload, "command");
     copy_member(object, payload, "args");
     copy_member(object, payload, "env");
+    if (json_object_get(payload, "inputs"))
+        set(object, "inputs", encode_inputs(json_object_get(payload, "inputs")));
     set_text(object, "name", job->name);
     set_text(object, "queue", job->queue);
     set_integer(object, "priority", job->priority);
     copy_member(object, payload, "labels");
+}
+
+/* What holds for its attempts. */
+static void set_policy(json_t *object, const struct job *job, const json_t *payload)
+{
+    if (job->timeout_us > 0)
+        set_seconds(object, "timeout_seconds", job->timeout_us);
+    set_seconds(object, "grace_period_seconds", job->grace_us);
+    copy_member(object, payload, "limits");
+    copy_member(object, payload, "leftover");
+    copy_member(object, payload, "retry");
 }
 
 static void set_times(json_t *object, const struct job *job)
@@ -82,45 +110,10 @@ static void set_times(json_t *object, const struct job *job)
     };
 
     for (size_t i = 0; i < COUNT_OF(times); i++)
-        set_time(object, times[i].name, times[i].at_us);
+        json_set_time(object, times[i].name, times[i].at_us);
 }
 
 /* ---- how it went ------------------------------------------------------------------------- */
-
-static void set_exit(json_t *object, const struct outcome *o)
-{
-    if (o->exit_code >= 0)
-        set_integer(object, "exit_code", o->exit_code);
-    if (o->signal > 0)
-        set_integer(object, "signal", o->signal);
-}
-
-/* The worker's own words, if they are text at all, else what the cause says. */
-static json_t *failure_message(const struct outcome *o)
-{
-    json_t *message = o->message ? json_string(o->message) : NULL;
-
-    if (message)
-        return message;
-    if (o->cause == CAUSE_EXIT_CODE && o->exit_code >= 0)
-        return json_sprintf("the program exited with code %d", o->exit_code);
-    if (o->cause == CAUSE_SIGNAL && o->signal > 0)
-        return json_sprintf("the program was killed by signal %d", o->signal);
-    return json_string(cause_meta(o->cause)->message);
-}
-
-static json_t *encode_failure(const struct outcome *o, int attempt)
-{
-    const struct cause_meta *meta = cause_meta(o->cause);
-    json_t *failure = json_object();
-
-    set_text(failure, "reason", meta->slug);
-    set_text(failure, "kind", meta->kind);
-    set(failure, "message", failure_message(o));
-    set_exit(failure, o);
-    set_integer(failure, "attempt", attempt);
-    return failure;
-}
 
 static void set_result(json_t *object, const struct outcome *o)
 {
@@ -136,32 +129,12 @@ static void set_result(json_t *object, const struct outcome *o)
     set_integer(object, "result_bytes", (int64_t)o->result_len);
 }
 
-static json_t *encode_logs(const struct outcome *o)
+/* A job that waits for its next attempt says how the last one failed. */
+static bool has_failed(const struct job *job)
 {
-    const struct capture *out = &o->captures[STREAM_STDOUT];
-    const struct capture *err = &o->captures[STREAM_STDERR];
-    json_t *logs = json_object();
+    bool waits = job->state == JOB_SCHEDULED || job->state == JOB_QUEUED;
 
-    set_integer(logs, "stdout_bytes", out->kept_bytes);
-    set_integer(logs, "stderr_bytes", err->kept_bytes);
-    set_integer(logs, "stdout_total_bytes", out->total_bytes);
-    set_integer(logs, "stderr_total_bytes", err->total_bytes);
-    set(logs, "truncated",
-        json_boolean(out->total_bytes > out->kept_bytes || err->total_bytes > err->kept_bytes));
-    return logs;
-}
-
-static json_t *encode_usage(const struct outcome *o)
-{
-    json_t *usage = json_object();
-    usec_t wall_us = o->finished_at_us - o->started_at_us;
-
-    set_seconds(usage, "wall_seconds",
-                wall_us > 0 ? wall_us : 0); /* the clock may be set back */
-    set_seconds(usage, "user_cpu_seconds", o->user_cpu_us);
-    set_seconds(usage, "system_cpu_seconds", o->system_cpu_us);
-    set_integer(usage, "max_rss_bytes", o->max_rss_bytes);
-    return usage;
+    return job->state == JOB_FAILED || (waits && job->outcome.cause != CAUSE_NONE);
 }
 
 static void set_outcome(json_t *object, const struct job *job)
@@ -169,14 +142,15 @@ static void set_outcome(json_t *object, const struct job *job)
     const struct outcome *o = &job->outcome;
 
     if (job->has_outcome) {
-        set_exit(object, o);
-        if (job->state == JOB_FAILED)
-            set(object, "failure", encode_failure(o, job->attempt));
-        set_result(object, o);
+        outcome_set_exit(object, o);
+        if (has_failed(job))
+            set(object, "failure", outcome_encode_failure(o));
+        if (job_state_is_final(job->state))
+            set_result(object, o);
     }
-    set(object, "logs", encode_logs(o)); /* zeros while there is no outcome */
+    set(object, "logs", outcome_encode_logs(o)); /* zeros while there is no outcome */
     if (job->has_outcome && o->started_at_us > 0)
-        set(object, "usage", encode_usage(o));
+        set(object, "usage", outcome_encode_usage(o));
 }
 
 /* ---- the rest ------------------------------------------------------------------------------
@@ -200,7 +174,7 @@ static json_t *encode_progress(const struct job *job)
     if (job->progress_ppm >= 0)
         set(progress, "percent", json_real((double)job->progress_ppm / 1e4));
     set_text(progress, "message", job->progress_message);
-    set_time(progress, "updated_at", job->progress_at_us);
+    json_set_time(progress, "updated_at", job->progress_at_us);
     return progress;
 }
 
@@ -220,21 +194,27 @@ static json_t *encode_links(const char *id)
     set(logs, "stdout", path(id, "/logs/stdout"));
     set(logs, "stderr", path(id, "/logs/stderr"));
     set(links, "logs", logs);
+    set(links, "attempts", path(id, "/attempts"));
     return links;
 }
 
 json_t *job_encode(const struct job *job)
 {
     char id[UUID7_TEXT_SIZE];
+    AUTO(json) json_t *payload = NULL;
     json_t *object = json_object();
 
     assert(object); /* memory was out, which base/mem.h would have ended in the same way */
+    /* A payload that cannot be read is missed by order_build(), which has somebody to tell. */
+    if (job->payload)
+        (void)json_text_parse(job->payload, job->payload_len, &payload, NULL);
     set_text(object, "id", uuid7_format(job->id, id));
     set_text(object, "state", job_state_name(job->state));
     set_text(object, "reason", job->reason);
-    set_request(object, job);
+    set_request(object, job, payload);
     set_integer(object, "attempt", job->attempt);
-    set_integer(object, "max_attempts", MAX_ATTEMPTS);
+    set_integer(object, "max_attempts",
+                retry_decode(json_object_get(payload, "retry")).max_attempts);
     if (job->progress_at_us > 0)
         set(object, "progress", encode_progress(job));
     set_times(object, job);
@@ -242,9 +222,7 @@ json_t *job_encode(const struct job *job)
     set_outcome(object, job);
     if (job->worker_id > 0)
         set(object, "worker", encode_worker(job));
-    if (job->timeout_us > 0)
-        set_seconds(object, "timeout_seconds", job->timeout_us);
-    set_seconds(object, "grace_period_seconds", job->grace_us);
+    set_policy(object, job, payload);
     set(object, "links", encode_links(id));
     return object;
 }

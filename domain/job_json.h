@@ -8,7 +8,7 @@
 
 #define JOB_RESULT_INLINE_MAX_BYTES ((size_t)64 * 1024)
 
-/* A new object. The payload's stdin is left out; an unset field is absent. */
+/* A new object. Stdin and the contents of inputs are left out; an unset field is absent. */
 json_t *job_encode(const struct job *job);
 
 #endif

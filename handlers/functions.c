@@ -22,6 +22,10 @@ static json_t *encode(const struct function *fn)
         (void)json_object_set_new(json, "description", json_string(fn->description));
     if (fn->timeout_us > 0)
         (void)json_object_set_new(json, "timeout_seconds", seconds(fn->timeout_us));
+    if (!limits_empty(&fn->limits))
+        (void)json_object_set_new(json, "limits", limits_encode(&fn->limits));
+    if (fn->retry.max_attempts > 1)
+        (void)json_object_set_new(json, "retry", retry_encode(&fn->retry));
     if (warm)
         (void)json_object_set_new(json, "workers", json_integer(fn->workers));
     (void)json_object_set_new(json, "parameters", function_parameters(fn));

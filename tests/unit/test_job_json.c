@@ -1,5 +1,6 @@
 #include "tests/support/test.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +16,12 @@
     "/result\",\"logs\":{"                                                                     \
     "\"stdout\":\"/v1/jobs/" ID_TEXT                                                           \
     "/logs/stdout\","                                                                          \
-    "\"stderr\":\"/v1/jobs/" ID_TEXT "/logs/stderr\"}}"
-#define NO_LOGS "\"logs\":{\"stdout_bytes\":0,\"stderr_bytes\":0,\"stdout_total_bytes\":0," \
-                "\"stderr_total_bytes\":0,\"truncated\":false}"
+    "\"stderr\":\"/v1/jobs/" ID_TEXT                                                           \
+    "/logs/stderr\"},"                                                                         \
+    "\"attempts\":\"/v1/jobs/" ID_TEXT "/attempts\"}"
+#define NO_LOGS                                                                                \
+    "\"logs\":{\"stdout_bytes\":0,\"stderr_bytes\":0,\"stdout_total_bytes\":0,"                \
+    "\"stderr_total_bytes\":0,\"truncated\":false}"
 
 /* Texts of a job under test are constants; none of them is released. */
 static char *lit(const char *text)
@@ -135,6 +139,9 @@ static void a_finished_job_has_it_all(void **state)
     job.outcome.user_cpu_us = 1001;
     job.outcome.system_cpu_us = 2 * USEC_PER_SEC;
     job.outcome.max_rss_bytes = 1900544;
+    job.outcome.voluntary_switches = 5;
+    job.outcome.involuntary_switches = 6;
+    job.outcome.leftovers_killed = 7;
     job.outcome.captures[STREAM_STDOUT] =
         (struct capture){ .total_bytes = 100, .kept_bytes = 64 };
     job.outcome.captures[STREAM_STDERR] =
@@ -157,7 +164,8 @@ static void a_finished_job_has_it_all(void **state)
         "\"logs\":{\"stdout_bytes\":64,\"stderr_bytes\":7,"
         "\"stdout_total_bytes\":100,\"stderr_total_bytes\":7,\"truncated\":true},"
         "\"usage\":{\"wall_seconds\":0.0031,\"user_cpu_seconds\":0.001001,"
-        "\"system_cpu_seconds\":2,\"max_rss_bytes\":1900544},"
+        "\"system_cpu_seconds\":2,\"max_rss_bytes\":1900544,\"voluntary_switches\":5,"
+        "\"involuntary_switches\":6,\"leftovers_killed\":7},"
         "\"worker\":{\"id\":4,\"pid\":4711},\"timeout_seconds\":1.5,"
         "\"grace_period_seconds\":10," LINKS "}");
 }
@@ -233,14 +241,16 @@ static void a_message_that_is_no_text_gives_way_to_the_cause(void **state)
         "an error\",\"attempt\":1}");
 }
 
-static void only_failed_jobs_have_a_failure(void **state)
+static void jobs_that_run_or_ended_otherwise_have_no_failure(void **state)
 {
-    for (int s = 0; s < JOB_STATE_MAX_; s++) {
-        struct job job = finished((enum job_state)s, CAUSE_CANCELED);
+    static const enum job_state states[] = { JOB_RUNNING, JOB_CANCELING, JOB_SUCCEEDED,
+                                             JOB_CANCELED };
 
-        (void)state;
-        if (s != JOB_FAILED)
-            assert_member(&job, "failure", "absent");
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        struct job job = finished(states[i], CAUSE_CANCELED);
+
+        assert_member(&job, "failure", "absent");
     }
 }
 
@@ -309,7 +319,73 @@ static void a_clock_that_was_set_back_makes_no_negative_time(void **state)
     job.outcome.finished_at_us = 1 * USEC_PER_SEC;
     assert_member(&job, "usage",
                   "{\"wall_seconds\":0,\"user_cpu_seconds\":0,\"system_cpu_seconds\":0,"
-                  "\"max_rss_bytes\":0}");
+                  "\"max_rss_bytes\":0,\"voluntary_switches\":0,"
+                  "\"involuntary_switches\":0,\"leftovers_killed\":0}");
+}
+
+static void limits_leftover_and_retry_are_shown_as_they_hold(void **state)
+{
+    struct job job = queued();
+
+    (void)state;
+    payload(&job,
+            "{\"limits\":{\"cpu_seconds\":1.5},\"leftover\":\"wait\","
+            "\"retry\":{\"max_attempts\":7,\"on\":[\"signal\"]}}");
+    assert_member(&job, "limits", "{\"cpu_seconds\":1.5}");
+    assert_member(&job, "leftover", "\"wait\"");
+    assert_member(&job, "retry", "{\"max_attempts\":7,\"on\":[\"signal\"]}");
+    assert_member(&job, "max_attempts", "7");
+    payload(&job, "{}");
+    assert_member(&job, "limits", "absent");
+    assert_member(&job, "max_attempts", "1");
+}
+
+static void inputs_are_shown_without_what_is_in_them(void **state)
+{
+    struct job job = queued();
+
+    (void)state;
+    payload(&job,
+            "{\"inputs\":[{\"path\":\"a\",\"content\":\"\xC3\xA4\"},"
+            "{\"path\":\"b\",\"base64\":\"AP8=\"},{\"path\":\"c\",\"base64\":\"\"},"
+            "{\"path\":\"d\",\"base64\":\"AP8AAA==\"}]}");
+    assert_member(&job, "inputs",
+                  "[{\"path\":\"a\",\"bytes\":2},{\"path\":\"b\",\"bytes\":2},"
+                  "{\"path\":\"c\",\"bytes\":0},{\"path\":\"d\",\"bytes\":4}]");
+}
+
+static void a_job_that_waits_for_another_attempt_says_how_the_last_one_failed(void **state)
+{
+    static const enum job_state waiting[] = { JOB_SCHEDULED, JOB_QUEUED };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(waiting); i++) {
+        struct job job = finished(waiting[i], CAUSE_SIGNAL);
+
+        job.outcome.signal = 9;
+        result(&job, "1");
+        assert_member(&job, "failure",
+                      "{\"reason\":\"signal\",\"kind\":\"job\","
+                      "\"message\":\"the program was killed by signal 9\",\"signal\":9,"
+                      "\"attempt\":1}");
+        assert_member(&job, "result", "absent");
+        assert_member(&job, "result_bytes", "absent");
+    }
+}
+
+static void a_failure_says_where_the_start_failed_and_which_limits_were_met(void **state)
+{
+    struct job job = finished(JOB_FAILED, CAUSE_SPAWN_FAILED);
+
+    (void)state;
+    job.outcome.spawn_stage = lit("execve");
+    job.outcome.spawn_errno = ENOENT;
+    job.outcome.limits_exceeded = 1u << LIMIT_CPU | 1u << LIMIT_OUTPUT;
+    assert_member(&job, "failure",
+                  "{\"reason\":\"spawn_failed\",\"kind\":\"system\","
+                  "\"message\":\"the program could not be started\","
+                  "\"spawn\":{\"stage\":\"execve\",\"error\":\"ENOENT\"},"
+                  "\"limits\":[\"cpu_seconds\",\"output_bytes\"],\"attempt\":1}");
 }
 
 static void a_damaged_payload_hides_nothing_else(void **state)
@@ -358,12 +434,16 @@ int main(void)
         cmocka_unit_test(a_failure_says_why),
         cmocka_unit_test(every_cause_has_a_complete_failure),
         cmocka_unit_test(a_message_that_is_no_text_gives_way_to_the_cause),
-        cmocka_unit_test(only_failed_jobs_have_a_failure),
+        cmocka_unit_test(jobs_that_run_or_ended_otherwise_have_no_failure),
         cmocka_unit_test(results_are_inline_up_to_the_limit_and_not_beyond),
         cmocka_unit_test(results_that_were_not_asked_for_show_their_size),
         cmocka_unit_test(a_result_of_null_is_there),
         cmocka_unit_test(an_outcome_of_an_attempt_before_is_not_shown),
         cmocka_unit_test(a_clock_that_was_set_back_makes_no_negative_time),
+        cmocka_unit_test(limits_leftover_and_retry_are_shown_as_they_hold),
+        cmocka_unit_test(inputs_are_shown_without_what_is_in_them),
+        cmocka_unit_test(a_job_that_waits_for_another_attempt_says_how_the_last_one_failed),
+        cmocka_unit_test(a_failure_says_where_the_start_failed_and_which_limits_were_met),
         cmocka_unit_test(a_damaged_payload_hides_nothing_else),
         cmocka_unit_test(progress_is_shown_once_it_was_said),
     };

@@ -1,0 +1,62 @@
+/* GET /v1/jobs/{id}/attempts (listJobAttempts) and /v1/jobs/{id}/attempts/{number}
+ * (getJobAttempt): every attempt that has ended, and the one that runs. */
+#include "handlers/handlers.h"
+
+#include "base/text.h"
+#include "domain/attempt_json.h"
+#include "handlers/common.h"
+
+/* number: 0 for all. */
+static int read_attempts(const struct http_req *rq, struct http_resp *rs, int number,
+                         struct attempts *ret_attempts)
+{
+    AUTO_FINI(borrow) struct borrow b = { 0 };
+    struct uuid7 id;
+    int r;
+
+    r = common_no_query(rq, rs);
+    if (r < 0)
+        return r;
+    r = common_job_id(rq, &id, &rs->err);
+    if (r < 0)
+        return r;
+    r = borrow_get(&b, common_service(rq), &rs->err);
+    if (r < 0)
+        return r;
+    return store_read_attempts(b.reader, id, number, ret_attempts, &rs->err);
+}
+
+int h_list_job_attempts(struct http_req *rq, struct http_resp *rs)
+{
+    AUTO_FINI(attempts) struct attempts list = { 0 };
+    json_t *items;
+    json_t *json;
+    int r;
+
+    r = read_attempts(rq, rs, 0, &list);
+    if (r < 0)
+        return r;
+    items = json_array();
+    for (size_t i = 0; i < list.count; i++)
+        (void)json_array_append_new(items, attempt_encode(&list.items[i]));
+    json = json_object();
+    (void)json_object_set_new(json, "items", items);
+    return http_reply_json(rs, 200, json);
+}
+
+int h_get_job_attempt(struct http_req *rq, struct http_resp *rs)
+{
+    AUTO_FINI(attempts) struct attempts list = { 0 };
+    int64_t number;
+    int r;
+
+    if (!text_to_i64(http_param(rq, "number"), 1, INT32_MAX, &number))
+        return err_set(&rs->err, ERR_ATTEMPT_NOT_FOUND, "attempts are numbered from 1");
+    r = read_attempts(rq, rs, (int)number, &list);
+    if (r < 0)
+        return r;
+    if (list.count == 0)
+        return err_set(&rs->err, ERR_ATTEMPT_NOT_FOUND,
+                       "the job has no attempt %lld that has run", (long long)number);
+    return http_reply_json(rs, 200, attempt_encode(&list.items[0]));
+}
