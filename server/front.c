@@ -145,6 +145,7 @@ static int start_engine(struct front *f, const struct front_start *start, struct
         /* Who waits keeps a connection: some are left for those who do not. */
         .max_waiters = (size_t)(f->connections - f->connections / 4),
         .drain_timeout_us = s->drain_timeout_us,
+        .quarantine_after = (int)s->quarantine_after,
         .on_ready = on_ready,
         .ctx = f,
     };

@@ -71,6 +71,10 @@ const struct option options[] = {
     { NAMED("no_new_privs", "no-new-privs", "JOBD_NO_NEW_PRIVS"), AT(no_new_privs),
       .kind = OPTION_BOOL, .otherwise = "true",
       .help = "Jobs gain no rights from set-user-ID programs such as sudo; =false lets them." },
+    { NAMED("quarantine_after", "quarantine-after", "JOBD_QUARANTINE_AFTER"), AT(quarantine_after),
+      .kind = OPTION_NUMBER, .arg = "N", .min = 0, .max = 1000, .otherwise = "3",
+      .help = "A job that has been the end of so many workers fails, and is not tried again;\n"
+              "0: it may go on as long as its retry policy says." },
 };
 /* clang-format on */
 const size_t options_count = COUNT_OF(options);

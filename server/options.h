@@ -45,6 +45,7 @@ struct settings {
     int64_t http_threads; /* 0: one for each CPU */
     int64_t containment;  /* enum containment_choice */
     bool no_new_privs;
+    int64_t quarantine_after;
     struct function_table functions;
 };
 

@@ -295,6 +295,26 @@ static void a_job_that_lost_its_worker_is_tried_again(void **state)
     assert_string_equal(api_text(&r, "failure.kind"), "system");
 }
 
+static void a_job_that_ends_one_worker_after_another_is_quarantined(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char id[API_ID_SIZE];
+
+    (void)api_submit(a,
+                     "{\"command\":[\"sleep\",\"60\"],\"retry\":"
+                     "{\"max_attempts\":9,\"initial_delay_seconds\":0.01}}",
+                     id);
+    for (int attempt = 1; attempt <= 3; attempt++) /* quarantine_after is 3 by default */
+        kill_worker(a, id, attempt);
+    api_await(a, id, &r);
+    assert_string_equal(api_text(&r, "state"), "failed");
+    assert_int_equal(api_number(&r, "attempt"), 3);
+    assert_string_equal(api_text(&r, "failure.reason"), "quarantined");
+    assert_string_equal(api_text(&r, "failure.kind"), "system");
+    assert_non_null(strstr(api_text(&r, "failure.message"), "3 attempts"));
+}
+
 /* -- limits and policies in the contract -------------------------------------------- */
 
 static void a_job_may_lower_limits_and_not_raise_them(void **state)
@@ -368,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_cause_or_exit_code_that_is_not_to_be_tried_again_ends_the_job),
         cmocka_unit_test(a_program_that_does_not_exist_is_tried_once),
         cmocka_unit_test(a_job_that_lost_its_worker_is_tried_again),
+        cmocka_unit_test(a_job_that_ends_one_worker_after_another_is_quarantined),
         cmocka_unit_test(a_job_may_lower_limits_and_not_raise_them),
         cmocka_unit_test(a_job_shows_the_policy_that_holds),
         cmocka_unit_test(a_function_shows_its_limits_and_its_retries),

@@ -31,7 +31,8 @@ static void every_key_reaches_its_setting(void **state)
         "max_body_bytes: 2MiB\n"
         "output_max_bytes: 65536\n"
         "max_connections: 77\n"
-        "http_threads: 3\n";
+        "http_threads: 3\n"
+        "quarantine_after: 5\n";
     AUTO_FINI(settings) struct settings s = { 0 };
     AUTO_FINI(buf) struct buf faults = { 0 };
 
@@ -52,6 +53,7 @@ static void every_key_reaches_its_setting(void **state)
     assert_int_equal(s.output_max_bytes, 65536);
     assert_int_equal(s.max_connections, 77);
     assert_int_equal(s.http_threads, 3);
+    assert_int_equal(s.quarantine_after, 5);
 }
 
 static void functions_are_loaded_in_their_order(void **state)
