@@ -64,8 +64,8 @@ struct links *links_free(struct links *ls)
 
     if (!ls)
         return NULL;
-    LL_FOREACH_SAFE(ls->list, link, next)
-    link_free(link);
+    LL_FOREACH_SAFE (ls->list, link, next)
+        link_free(link);
     fd_fini(&ls->listen_fd);
     free(ls);
     return NULL;
@@ -224,9 +224,9 @@ void links_flush(struct links *ls)
 {
     struct link *link;
 
-    LL_FOREACH(ls->list, link)
-    if (link->out.len > 0 && !link->writing)
-        link_write(ls, link);
+    LL_FOREACH (ls->list, link)
+        if (link->out.len > 0 && !link->writing)
+            link_write(ls, link);
 }
 
 void links_event(struct links *ls, struct link *link, uint32_t epoll_events)
@@ -291,19 +291,23 @@ void links_read_rest(struct links *ls)
     struct link *link;
 
     links_accept(ls);
-    LL_FOREACH(ls->list, link)
-    link_read(ls, link, true);
+    LL_FOREACH (ls->list, link)
+        link_read(ls, link, true);
 }
 
 void links_reap(struct links *ls)
 {
-    struct link *link;
-    struct link *next;
+    struct link **at = &ls->list;
 
-    LL_FOREACH_SAFE(ls->list, link, next)
-    if (link->broken) {
-        LL_DELETE(ls->list, link);
-        link_free(link); /* closing takes it out of the epoll set */
+    while (*at) {
+        struct link *link = *at;
+
+        if (link->broken) {
+            *at = link->next;
+            link_free(link); /* closing takes it out of the epoll set */
+        } else {
+            at = &link->next;
+        }
     }
 }
 
@@ -316,9 +320,9 @@ struct link *links_find(struct links *ls, int64_t worker_id)
 {
     struct link *link;
 
-    LL_FOREACH(ls->list, link)
-    if (!link->broken && link->worker_id == worker_id)
-        return link;
+    LL_FOREACH (ls->list, link)
+        if (!link->broken && link->worker_id == worker_id)
+            return link;
     return NULL;
 }
 
@@ -327,8 +331,8 @@ unsigned links_count(struct links *ls)
     unsigned count = 0;
     struct link *link;
 
-    LL_FOREACH(ls->list, link)
-    if (!link->broken && link->worker_id != 0)
-        count++;
+    LL_FOREACH (ls->list, link)
+        if (!link->broken && link->worker_id != 0)
+            count++;
     return count;
 }

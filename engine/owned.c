@@ -76,12 +76,13 @@ size_t owned_count_of(const struct owned_table *t, int64_t worker_id)
 
 void owned_table_fini(struct owned_table *t)
 {
-    struct owned *o;
-    struct owned *next;
+    struct owned *o = t->by_key;
 
-    HASH_ITER(hh, t->by_key, o, next)
-    {
-        HASH_DEL(t->by_key, o);
+    HASH_CLEAR(hh, t->by_key); /* the entries are still linked */
+    while (o) {
+        struct owned *next = o->hh.next;
+
         owned_free(o);
+        o = next;
     }
 }

@@ -324,7 +324,7 @@ static void a_daemon_in_another_session_does_not_outlive_the_attempt(void **stat
     (void)state;
     run(lab_script("setsid setsid sleep 1000 >/dev/null 2>&1 3>&- </dev/null & exit 0"));
     assert_int_equal(lab.outcome.cause, CAUSE_NONE);
-    assert_int_equal(lab.outcome.leftovers_killed, 1);
+    assert_true(lab.outcome.leftovers_killed >= 1); /* setsid may be between two forks */
 }
 
 static void what_a_grandchild_says_just_after_the_end_is_kept(void **state)
