@@ -29,6 +29,11 @@ char *paths_lock(const char *data_dir, char room[PATHS_SIZE])
     return make(room, "%s/jobd.lock", data_dir);
 }
 
+char *paths_instance(const char *data_dir, char room[PATHS_SIZE])
+{
+    return make(room, "%s/instance", data_dir);
+}
+
 char *paths_token_key(const char *data_dir, char room[PATHS_SIZE])
 {
     return make(room, "%s/token.key", data_dir);

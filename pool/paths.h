@@ -1,6 +1,7 @@
 /* pool/paths.h - the files below the data directory, named in one place.
  *
  *   jobd.lock                           held by the supervisor and the front of a running jobd
+ *   instance                            the name of the directory (pool/instance.h)
  *   token.key                           the secret behind page cursors (base/token.h)
  *   run/jobd.pid  run/listen            the supervisor's pid; the bound addresses, one a line
  *   run/front.sock                      where workers connect
@@ -25,6 +26,7 @@
 #define PATHS_SIZE    (PATHS_DIR_MAX + 128)
 
 char *paths_lock(const char *data_dir, char room[PATHS_SIZE]);
+char *paths_instance(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_token_key(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_pid(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_listen(const char *data_dir, char room[PATHS_SIZE]);

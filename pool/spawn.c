@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "pool/instance.h"
 
 #define CHILD_STACK_SIZE 32768
 #define DEFAULT_PATH     "/usr/local/bin:/usr/bin:/bin"
@@ -44,6 +45,7 @@ static const char *const stage_names[STAGE_MAX_] = {
 struct plan {
     const struct spawn_conf *conf;
     char **paths; /* what to try to execute, in order; NULL-terminated */
+    pid_t parent;
     enum stage stage;
     int err;
 };
@@ -134,6 +136,16 @@ static CHILD_CODE int execute(const struct plan *p)
     return err;
 }
 
+/* Late, because a change of user would undo it. If the parent has died meanwhile, nobody waits
+ * for what we would execute. What the program forks does not inherit this. */
+static CHILD_CODE int die_with_parent(const struct plan *p)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return -1;
+    errno = ESRCH;
+    return getppid() == p->parent ? 0 : -1;
+}
+
 static CHILD_CODE int child_main(void *arg)
 {
     struct plan *p = arg;
@@ -158,6 +170,8 @@ static CHILD_CODE int child_main(void *arg)
         goto fail;
     p->stage = STAGE_DESCRIPTORS;
     if (place_descriptors(p->conf->fds) < 0)
+        goto fail;
+    if (die_with_parent(p) < 0)
         goto fail;
     p->stage = STAGE_EXEC;
     p->err = execute(p);
@@ -234,7 +248,7 @@ int spawn(const struct spawn_conf *conf, pid_t *ret_pid, const char **ret_stage,
           struct errinfo *e)
 {
     _Alignas(16) char stack[CHILD_STACK_SIZE];
-    struct plan p = { .conf = conf };
+    struct plan p = { .conf = conf, .parent = getpid() };
     pid_t pid;
 
     if (!conf->argv[0]) {
@@ -274,6 +288,12 @@ static bool is_set_in(char *const *list, const char *entry)
     return false;
 }
 
+static bool is_for_children(const char *entry)
+{
+    return !text_starts(entry, "JOBD_", NULL) || text_starts(entry, INSTANCE_MARK, NULL) ||
+           text_starts(entry, INSTANCE_WORKER, NULL);
+}
+
 char **spawn_environment(char *const *extra)
 {
     static char *const nothing[] = { NULL };
@@ -290,7 +310,7 @@ char **spawn_environment(char *const *extra)
     env = mem_array0(ours + count + 1, sizeof *env);
     memcpy(env, extra, count * sizeof *env);
     for (size_t i = 0; i < ours; i++)
-        if (!text_starts(environ[i], "JOBD_", NULL) && !is_set_in(extra, environ[i]))
+        if (is_for_children(environ[i]) && !is_set_in(extra, environ[i]))
             env[count++] = environ[i];
     return env;
 }

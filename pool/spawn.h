@@ -1,5 +1,7 @@
 /* pool/spawn.h - start a program in a new session, and know exactly why when that fails.
  *
+ * The kernel kills the child when this process dies.
+ *
  * The child shares our memory until it has exec'ed (CLONE_VM | CLONE_VFORK, as posix_spawn(3)
  * does), so starting costs the same however large this process is, and the child reports a
  * failed stage by simply writing it down: an exec that fails is never mistaken for exit code
@@ -45,8 +47,9 @@ struct spawn_conf {
 int spawn(const struct spawn_conf *conf, pid_t *ret_pid, const char **ret_stage,
           struct errinfo *e);
 
-/* The environment of this process without jobd's own settings (JOBD_*), with extra (may be
- * NULL) on top: a NULL-terminated array for free(3); the texts are borrowed. */
+/* The environment of this process without jobd's own settings (JOBD_*, but for the marks of
+ * pool/instance.h), with extra (may be NULL) on top: a NULL-terminated array for free(3); the
+ * texts are borrowed. */
 char **spawn_environment(char *const *extra);
 
 #endif

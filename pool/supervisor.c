@@ -25,11 +25,13 @@
 #include "pool/lock.h"
 #include "pool/run_files.h"
 #include "pool/supervisor_state.h"
+#include "pool/survivors.h"
 #include "pool/tree.h"
 #include "pool/worker_files.h"
 
 #define LOCK_WAIT_US    (5 * USEC_PER_SEC)  /* for processes that an old jobd left behind */
 #define END_TIMEOUT_US  (10 * USEC_PER_SEC) /* for workers, once their life pipes are closed */
+#define SURVIVORS_US    (10 * USEC_PER_SEC) /* to kill what dead workers have left */
 #define EARLY_ENDS_MAX  10                  /* of fronts, in a row; then we give up */
 #define STOP_STARTS_MAX 3                   /* of fronts while jobd is being stopped */
 #define NEVER           INT64_MAX
@@ -230,15 +232,55 @@ static void reap(struct supervisor *s)
     }
 }
 
+static bool worker_lives(void *ctx, int64_t worker_id)
+{
+    const struct supervisor *s = ctx;
+
+    for (size_t i = 0; i < s->slots.count; i++)
+        if (s->slots.items[i].worker_id == worker_id)
+            return s->slots.items[i].process.pid != 0;
+    for (size_t i = 0; i < s->elders.count; i++)
+        if (s->elders.items[i].info.worker_id == worker_id)
+            return s->elders.items[i].pid_fd >= 0;
+    return false;
+}
+
+/* What a worker left that died with no living supervisor above it. */
+static void kill_survivors(struct supervisor *s)
+{
+    const struct survivors_conf conf = {
+        .instance = s->instance,
+        .worker_lives = worker_lives,
+        .worker_ctx = s,
+        .spare = detached_spares,
+        .spare_ctx = s->detached,
+        .timeout_us = SURVIVORS_US,
+    };
+    usec_t begin_us = clock_mono_us();
+    bool left;
+    int killed = survivors_kill(&conf, &left);
+
+    if (killed > 0)
+        log_warn("supervisor.survivors_killed", LI64("processes", killed),
+                 LI64("took_us", clock_mono_us() - begin_us));
+    if (left)
+        log_error("supervisor.survivors_left", LI64("timeout_us", SURVIVORS_US));
+}
+
 /* Those whom an earlier supervisor had started are not ours to reap. */
 static void look_after_elders(struct supervisor *s)
 {
     const struct pollfd *polls = s->polls + SUPERVISOR_POLLS;
     struct elder *elder;
     size_t cursor = 0;
+    bool ended = false;
 
-    while ((elder = elders_poll_next(&s->elders, polls, &cursor)))
+    while ((elder = elders_poll_next(&s->elders, polls, &cursor))) {
         elder_has_ended(s, elder, CONTROL_STATUS_UNKNOWN);
+        ended = true;
+    }
+    if (ended)
+        kill_survivors(s);
 }
 
 static void start_front(struct supervisor *s, usec_t now_us)
@@ -469,11 +511,15 @@ static int prepare(struct supervisor *s, struct errinfo *e)
     r = open_signals(&s->signal_fd, e);
     if (r < 0)
         return r;
+    r = instance_load(s->conf->data_dir, s->instance, e);
+    if (r < 0)
+        return r;
     r = adopt_workers(s, e);
     if (r < 0)
         return r;
     make_room(s);
     prepare_containment(s);
+    kill_survivors(s);
     return run_files_open(s->conf->data_dir, &s->listen_fd, e);
 }
 

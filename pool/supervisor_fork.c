@@ -85,6 +85,7 @@ __attribute__((noreturn)) static void be_worker(struct supervisor *s, const stru
         log_error("worker.not_started", LSTR("reason", e.text));
         _exit(EXIT_FAILURE);
     }
+    instance_mark_environment(s->instance, slot->worker_id);
     code = worker_main(&conf);
     if (code == 0)
         worker_file_sign_off(file_fd);

@@ -10,6 +10,7 @@
 #include "pool/child.h"
 #include "pool/detached.h"
 #include "pool/elders.h"
+#include "pool/instance.h"
 #include "pool/slots.h"
 #include "pool/supervisor.h"
 
@@ -32,6 +33,7 @@ struct front {
 
 struct supervisor {
     const struct supervisor_conf *conf;
+    char instance[INSTANCE_SIZE];
     int signal_fd;
     int listen_fd; /* run/front.sock */
     struct front front;

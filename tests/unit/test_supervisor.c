@@ -347,6 +347,7 @@ static int tear_down(void **state)
     (void)munmap(f->shared, sizeof *f->shared);
     (void)unlink(paths_pid(f->dir, path));
     (void)unlink(paths_front_socket(f->dir, path));
+    (void)unlink(paths_instance(f->dir, path));
     remove_worker_files(f->dir);
     (void)rmdir(paths_outcome_dir(f->dir, path));
     (void)rmdir(paths_output_dir(f->dir, path));
@@ -571,6 +572,7 @@ static void its_pid_and_socket_are_there_while_it_runs_however_long_the_path(voi
     *strrchr(path, '/') = '\0';
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(rmdir(paths_output_dir(long_dir, path)), 0);
+    assert_int_equal(unlink(paths_instance(long_dir, path)), 0);
     assert_int_equal(rmdir(long_dir), 0);
 }
 
