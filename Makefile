@@ -39,8 +39,10 @@ SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$(O)/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(O)/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(O)/%.o)
 TESTS := $(TEST_SRC:%.c=$(B)/%)
+ZOO_SRC := $(sort $(wildcard tests/zoo/*.c))
+ZOO := $(ZOO_SRC:tests/zoo/%.c=build/zoo/%)
 BENCHES := $(BENCH_SRC:%.c=$(B)/%)
-C_FILES = $(sort $(LIB_SRC) $(MAIN) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC))
+C_FILES = $(sort $(LIB_SRC) $(MAIN) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(ZOO_SRC))
 H_FILES = $(sort $(foreach d,$(FOLDERS) tests/support tests/unit tests/api tests/contract bench,\
             $(wildcard $(d)/*.h)))
 
@@ -127,6 +129,12 @@ $(BENCHES): $(B)/%: $(O)/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(LIB) $(PKG_LIBS)
 
+# The animals are programs of a job: no library, no sanitizer, one build for every variant.
+$(ZOO): build/zoo/%: tests/zoo/%.c tests/zoo/zoo.h
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -I. -std=c17 -O1 -g -pthread $(WARN) $(WERROR) -o $@ $<
+
 $(LIB_OBJ) $(MAIN_OBJ): $(O)/%.o: %.c $(B)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
@@ -169,7 +177,11 @@ test: test-build ## build and run every test, then again under ASan+UBSan and TS
 test-release: test-build ## the tests of one VARIANT only, without the sanitizer passes
 	tools/run-tests $(TESTS)
 
-test-build: $(TESTS) all
+test-build: $(TESTS) $(ZOO) all
+
+.PHONY: zoo
+zoo: test-build ## every animal of tests/zoo in every way: canceled, timed out, as root, as nobody, ...
+	JOBD_ZOO=full $(B)/tests/api/test_zoo
 
 # ---- the program at work ------------------------------------------------------------------
 

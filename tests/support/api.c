@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,8 @@
 
 static struct api server;
 static const char *config_text = "";
+static uid_t run_as;
+static int run_in = -1;
 
 /* One of a few buffers in turn, so that short texts need not be freed. */
 static char *room(void)
@@ -69,10 +72,49 @@ static void write_config(const struct api *a)
         fd_write_file_atomic(api_path(a, "config.yaml"), 0600, b.data, b.len, &e), 0);
 }
 
+void api_reconfigure(struct api *a, const char *config)
+{
+    config_text = config;
+    write_config(a);
+}
+
+static int give_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return lchown(path, run_as, run_as);
+}
+
+void api_run_as(struct api *a, uid_t user, int procs_fd)
+{
+    run_as = user;
+    run_in = procs_fd;
+    assert_int_equal(nftw(a->dir, give_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+/* Its file may be where the user cannot go, so it is opened before. */
+static void execute_as_user(const char *program, char **argv)
+{
+    int fd = open(program, O_RDONLY | O_CLOEXEC);
+
+    if (run_in >= 0 && write(run_in, "0", 1) < 0)
+        return;
+    if (run_as == 0)
+        (void)execv(program, argv);
+    else if (fd >= 0 && setgroups(0, NULL) == 0 && setgid(run_as) == 0 && setuid(run_as) == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* a change of user forgets it */
+        (void)fexecve(fd, argv, environ);
+    }
+}
+
 /* Dies with the test program, however that ends. */
 static void run_program(const struct api *a, pid_t parent)
 {
     const char *program = getenv("JOBD_BIN"); // NOLINT(concurrency-mt-unsafe)
+    char name[] = "jobd", flag[] = "--config";
+    AUTO(mem) char *config = mem_str(api_path(a, "config.yaml"));
+    char *argv[] = { name, flag, config, NULL };
     int log_fd = open(api_path(a, "log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -82,7 +124,7 @@ static void run_program(const struct api *a, pid_t parent)
     (void)dup2(log_fd, 2);
     if (!program || !*program)
         program = "build/release/jobd";
-    (void)execl(program, "jobd", "--config", api_path(a, "config.yaml"), (char *)NULL);
+    execute_as_user(program, argv);
     (void)dprintf(2, "cannot execute %s: %s\n", program, strerror(errno)); // NOLINT
     _exit(127);
 }
@@ -132,6 +174,8 @@ void api_start(struct api *a)
     assert_true(notify_fd >= 0);
     (void)mkdir(api_path(a, "data"), 0700);
     (void)mkdir(api_path(a, "data/run"), 0700);
+    if (run_as != 0)
+        api_run_as(a, run_as, run_in);
     (void)unlink(api_path(a, "data/run/listen"));
     assert_return_code(
         inotify_add_watch(notify_fd, api_path(a, "data/run"), IN_MOVED_TO | IN_CLOSE_WRITE),

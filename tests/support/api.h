@@ -45,6 +45,12 @@ int api_finish(int failed);
  * started again on its data. */
 void api_stop(struct api *a, int signal_number);
 void api_start(struct api *a);
+/* What follows is for the next api_start(). Another configuration, as api_configure() takes it.
+ */
+void api_reconfigure(struct api *a, const char *config);
+/* Another user, to whom all that is in dir is given, and another control group, by its
+ * cgroup.procs (-1: ours). Only for root. */
+void api_run_as(struct api *a, uid_t user, int procs_fd);
 /* dir/name; good for the next 31 such calls, as all short texts that are returned here. */
 const char *api_path(const struct api *a, const char *name);
 
