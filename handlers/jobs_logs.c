@@ -1,4 +1,11 @@
-/* GET /v1/jobs/{id}/logs/{stream} (getJobLog): what an attempt wrote, as far as it is. */
+/* GET /v1/jobs/{id}/logs/{stream} (getJobLog): what an attempt wrote, as far as it is; with
+ * `follow` also what it is going to write.
+ *
+ * Once the attempt has ended the log is a representation like any other: it has an ETag, and
+ * ranges are of its bytes, the lines that tell of gaps included. While it runs, and for a
+ * follower, ranges are of what the program has written: that does not change when the middle
+ * is dropped later.
+ */
 #include "handlers/handlers.h"
 
 #include <inttypes.h>
@@ -6,7 +13,83 @@
 
 #include "base/text.h"
 #include "handlers/common.h"
+#include "handlers/follow.h"
 #include "handlers/output.h"
+
+#define CONTENT_TYPE   "text/plain; charset=utf-8"
+#define TAIL_LINES_MAX 1000000
+/* "Very large" in the sense of RFC 8673: the last byte of a range that still grows. */
+#define LAST_UNKNOWN UINT64_C(9007199254740991)
+
+struct wish {
+    struct uuid7 id;
+    enum stream stream;
+    int attempt;        /* 0: the last one */
+    int64_t tail_lines; /* 0: all */
+    bool follow;
+};
+
+/* -- what is asked for -----------------------------------------------------------------------
+ */
+
+static int read_number(const struct http_req *rq, struct http_resp *rs, const char *name,
+                       int64_t max, int64_t *ret_number)
+{
+    const char *text;
+    int r;
+
+    r = common_single(rq, rs, name, &text);
+    if (r < 0 || !text)
+        return r;
+    if (!text_to_i64(text, 1, max, ret_number))
+        return common_bad_parameter(rs, name, "out-of-range",
+                                    "must be a whole number from 1 to %" PRId64, max);
+    return 0;
+}
+
+static int read_follow(const struct http_req *rq, struct http_resp *rs, bool *ret_follow)
+{
+    const char *text;
+    int r;
+
+    r = common_single(rq, rs, "follow", &text);
+    if (r < 0 || !text)
+        return r;
+    *ret_follow = text_equal(text, "true");
+    if (!*ret_follow && !text_equal(text, "false"))
+        return common_bad_parameter(rs, "follow", "unknown-value", "must be true or false");
+    return 0;
+}
+
+static int read_wish(const struct http_req *rq, struct http_resp *rs, struct wish *w)
+{
+    static const char *const known[] = { "attempt", "follow", "tail_lines", NULL };
+    int64_t attempt = 0;
+    int stream;
+    int r;
+
+    r = common_allow(rq, rs, known);
+    if (r < 0)
+        return r;
+    r = common_job_id(rq, &w->id, &rs->err);
+    if (r < 0)
+        return r;
+    stream = stream_parse(http_param(rq, "stream"));
+    if (stream < 0)
+        return err_set(&rs->err, ERR_LOG_NOT_FOUND, "the streams are stdout and stderr");
+    w->stream = (enum stream)stream;
+    r = read_number(rq, rs, "attempt", INT32_MAX, &attempt);
+    if (r < 0)
+        return r;
+    w->attempt = (int)attempt;
+    r = read_number(rq, rs, "tail_lines", TAIL_LINES_MAX, &w->tail_lines);
+    if (r < 0)
+        return r;
+    return read_follow(rq, rs, &w->follow);
+}
+
+/* -- a log that has ended, or what is there of one that has not -------------------------------
+ */
 
 /* Where the log is complete, this names its bytes; while it grows nothing does. */
 static const char *etag_of(int attempt, const struct kept_output *o, char room[ETAG_SIZE])
@@ -30,11 +113,42 @@ static void set_content_range(struct http_resp *rs, const struct http_range *ran
                         last);
 }
 
-static int answer(const struct http_req *rq, struct http_resp *rs, int attempt,
-                  struct kept_output *o)
+static int refuse_range(struct http_resp *rs, uint64_t bytes)
 {
+    http_set_header(rs, "Content-Range", "bytes */%" PRIu64, bytes);
+    return err_set(&rs->err, ERR_RANGE, "there are %" PRIu64 " bytes", bytes);
+}
+
+static void describe(struct http_resp *rs, const struct kept_output *o)
+{
+    http_set_header(rs, "Accept-Ranges", "%s", "bytes");
+    if (kept_output_truncated(o))
+        http_set_header(rs, "X-Log-Truncated", "%s", "true");
+}
+
+/* Of what the program has written, the middle may be gone: what is there of the range is sent,
+ * and Content-Range tells. */
+static bool clip_range(const struct kept_output *o, struct http_range *range)
+{
+    uint64_t end = range->offset + range->len;
+
+    if (range->offset >= o->head && range->offset < o->tail_at)
+        range->offset = o->tail_at;
+    else if (range->offset < o->head && end > o->head && o->tail_at > o->head)
+        end = o->head;
+    if (range->offset >= end)
+        return false;
+    range->len = end - range->offset;
+    return true;
+}
+
+static int reply_kept(const struct http_req *rq, struct http_resp *rs, const struct wish *w,
+                      const struct job *job, struct kept_output *o)
+{
+    const struct follow_start all = { job, w->attempt, w->stream, 0, UINT64_MAX, false };
     char room[ETAG_SIZE];
-    const char *etag = etag_of(attempt, o, room);
+    const char *etag = etag_of(w->attempt, o, room);
+    uint64_t bytes = o->complete ? o->bytes : o->written;
     struct http_range range;
     int r;
 
@@ -42,75 +156,102 @@ static int answer(const struct http_req *rq, struct http_resp *rs, int attempt,
         http_set_header(rs, "ETag", "%s", etag);
     if (etag && http_none_match(rq, etag))
         return http_reply_empty(rs, 304);
-    http_set_header(rs, "Accept-Ranges", "bytes");
-    if (kept_output_truncated(o))
-        http_set_header(rs, "X-Log-Truncated", "true");
-    r = http_range(rq, o->bytes, etag, &range, &rs->err);
-    if (r == ERR_RANGE)
-        http_set_header(rs, "Content-Range", "bytes */%" PRIu64, o->bytes);
-    if (r < 0)
-        return r;
+    describe(rs, o);
+    r = http_range(rq, bytes, etag, &range, &rs->err);
+    if (r < 0 || (range.partial && !o->complete && !clip_range(o, &range)))
+        return refuse_range(rs, bytes);
     if (range.partial)
         set_content_range(rs, &range, o);
-    return kept_output_reply(o, rs, range.partial ? 206 : 200, "text/plain; charset=utf-8",
-                             range.offset, range.len);
+    else if (!o->complete && kept_output_truncated(o))
+        return follow_reply(common_service(rq), rs, 200, CONTENT_TYPE, o, &all);
+    return kept_output_reply(o, rs, range.partial ? 206 : 200, CONTENT_TYPE, range.offset,
+                             range.len);
 }
 
-/* The attempt that was asked for; 0: the last one. */
-static int attempt_of(const struct http_req *rq, struct http_resp *rs, int *ret_attempt)
+/* -- from some position on, and perhaps on ----------------------------------------------------
+ */
+
+/* The part that a follower has not seen. *ret_partial: it asked for one. */
+static int resume_at(const struct http_req *rq, struct http_resp *rs,
+                     const struct kept_output *o, struct follow_start *s, bool *ret_partial)
 {
-    const char *text;
-    int64_t number = 0;
+    struct http_range range;
     int r;
 
-    r = common_single(rq, rs, "attempt", &text);
+    r = http_range(rq, LAST_UNKNOWN + 1, NULL, &range, &rs->err);
+    if (r < 0)
+        return refuse_range(rs, o->written);
+    *ret_partial = range.partial && range.offset <= LAST_UNKNOWN / 2; /* else the last bytes */
+    if (!*ret_partial)
+        return 0;
+    if (range.offset > o->total)
+        return refuse_range(rs, o->total);
+    s->from = range.offset;
+    if (range.offset + range.len <= LAST_UNKNOWN)
+        s->until = range.offset + range.len;
+    http_set_header(rs, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/*", range.offset,
+                    range.offset + range.len - 1);
+    return 0;
+}
+
+static int reply_from(const struct http_req *rq, struct http_resp *rs, const struct wish *w,
+                      const struct job *job, struct kept_output *o)
+{
+    struct follow_start s = { job, w->attempt, w->stream, 0, UINT64_MAX, w->follow };
+    bool partial = false;
+    int r;
+
+    describe(rs, o);
+    if (w->tail_lines > 0)
+        r = kept_output_last_lines(o, (uint64_t)w->tail_lines, &s.from, &rs->err);
+    else
+        r = resume_at(rq, rs, o, &s, &partial);
     if (r < 0)
         return r;
-    if (text && !text_to_i64(text, 1, INT32_MAX, &number))
-        return common_bad_parameter(rs, "attempt", "out-of-range",
-                                    "must be a whole number from 1 to 2147483647");
-    *ret_attempt = (int)number;
-    return 0;
+    http_set_header(rs, "X-Log-Offset", "%" PRIu64, s.from);
+    http_set_header(rs, "X-Accel-Buffering", "%s", "no"); /* asks nginx to pass it on at once */
+    return follow_reply(common_service(rq), rs, partial ? 206 : 200, CONTENT_TYPE, o, &s);
+}
+
+/* --------------------------------------------------------------------------------------------
+ */
+
+static int read_output(const struct http_req *rq, struct http_resp *rs, struct wish *w,
+                       struct job *job, struct kept_output *o)
+{
+    AUTO_FINI(borrow) struct borrow b = { 0 };
+    int r;
+
+    r = borrow_get(&b, common_service(rq), &rs->err);
+    if (r < 0)
+        return r;
+    r = store_read_job(b.reader, w->id, 0, job, &rs->err);
+    if (r < 0)
+        return r;
+    if (w->attempt > job->attempt)
+        return err_set(&rs->err, ERR_LOG_NOT_FOUND, "there is no attempt %d yet", w->attempt);
+    if (w->attempt == 0)
+        w->attempt = job->attempt;
+    r = kept_output_read(common_service(rq), b.reader, job, w->attempt, w->stream, o, &rs->err);
+    if (r == ERR_NOT_FOUND)
+        return err_set(&rs->err, ERR_LOG_NOT_FOUND, "the file that held it is gone");
+    return r;
 }
 
 int h_get_job_log(struct http_req *rq, struct http_resp *rs)
 {
-    static const char *const known[] = { "attempt", NULL };
-    AUTO_FINI(borrow) struct borrow b = { 0 };
     AUTO_FINI(job) struct job job = { 0 };
     AUTO_FINI(kept_output) struct kept_output o = { .file = { .fd = -1 } };
-    struct uuid7 id;
-    int attempt = 0;
-    int stream;
+    struct wish w = { 0 };
     int r;
 
-    r = common_allow(rq, rs, known);
+    r = read_wish(rq, rs, &w);
     if (r < 0)
         return r;
-    r = attempt_of(rq, rs, &attempt);
+    r = read_output(rq, rs, &w, &job, &o);
     if (r < 0)
         return r;
-    r = common_job_id(rq, &id, &rs->err);
-    if (r < 0)
-        return r;
-    stream = stream_parse(http_param(rq, "stream"));
-    if (stream < 0)
-        return err_set(&rs->err, ERR_LOG_NOT_FOUND, "the streams are stdout and stderr");
-    r = borrow_get(&b, common_service(rq), &rs->err);
-    if (r < 0)
-        return r;
-    r = store_read_job(b.reader, id, 0, &job, &rs->err);
-    if (r < 0)
-        return r;
-    if (attempt > job.attempt)
-        return err_set(&rs->err, ERR_LOG_NOT_FOUND, "there is no attempt %d", attempt);
-    if (attempt == 0)
-        attempt = job.attempt;
-    r = kept_output_read(common_service(rq), b.reader, &job, attempt, (enum stream)stream, &o,
-                         &rs->err);
-    if (r == ERR_NOT_FOUND)
-        return err_set(&rs->err, ERR_LOG_NOT_FOUND, "the file that held it is gone");
-    if (r < 0)
-        return r;
-    return answer(rq, rs, attempt, &o);
+    if (w.follow || w.tail_lines > 0)
+        return reply_from(rq, rs, &w, &job, &o);
+    return reply_kept(rq, rs, &w, &job, &o);
 }

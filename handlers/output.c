@@ -111,15 +111,28 @@ int kept_output_refresh(struct kept_output *o, struct errinfo *e)
     return r;
 }
 
-static int open_file(const struct service *sv, const struct job *job, int attempt,
-                     enum stream stream, struct kept_output *o, struct errinfo *e)
+static int open_file(const struct service *sv, struct uuid7 id, int attempt, enum stream stream,
+                     struct kept_output *o, struct errinfo *e)
 {
     int r;
 
-    r = output_open(sv->data_dir, job->id, attempt, stream, &o->file, e);
+    r = output_open(sv->data_dir, id, attempt, stream, &o->file, e);
     if (r == 0)
         take_positions(o);
     return r;
+}
+
+int kept_output_follow(const struct service *sv, struct uuid7 id, int attempt,
+                       enum stream stream, struct kept_output *o, struct errinfo *e)
+{
+    int r;
+
+    if (o->file.fd >= 0)
+        return kept_output_refresh(o, e);
+    if (attempt == 0)
+        return 0;
+    r = open_file(sv, id, attempt, stream, o, e);
+    return r == ERR_NOT_FOUND ? 0 : r;
 }
 
 /* The attempt has a record: what it says is all there will ever be. */
@@ -133,7 +146,7 @@ static int from_record(const struct service *sv, const struct job *job, int atte
     o->complete = true;
     o->total = (uint64_t)take_capture->total_bytes;
     if (take_capture->spilled)
-        return open_file(sv, job, attempt, stream, o, e);
+        return open_file(sv, job->id, attempt, stream, o, e);
     o->data = TAKE(take_capture->data);
     if (!o->data)
         kept = 0;
@@ -149,13 +162,8 @@ static int from_record(const struct service *sv, const struct job *job, int atte
 static int from_running(const struct service *sv, const struct job *job, int attempt,
                         enum stream stream, struct kept_output *o, struct errinfo *e)
 {
-    int r;
-
     o->complete = job_state_is_final(job->state) || attempt < job->attempt;
-    if (attempt == 0)
-        return 0;
-    r = open_file(sv, job, attempt, stream, o, e);
-    return r == ERR_NOT_FOUND ? 0 : r;
+    return kept_output_follow(sv, job->id, attempt, stream, o, e);
 }
 
 int kept_output_read(const struct service *sv, struct store_reader *rd, const struct job *job,
@@ -299,7 +307,11 @@ static ssize_t send_more(void *ctx, struct http_req *rq, char *block, size_t roo
     (void)rq;
     if (s->offset == s->end)
         return HTTP_STREAM_END;
-    n = read_served(&s->output, s->offset, block, at_most(room, s->end - s->offset), &e);
+    room = at_most(room, s->end - s->offset);
+    if (s->output.complete)
+        n = read_served(&s->output, s->offset, block, room, &e);
+    else
+        n = kept_output_at(&s->output, s->offset, block, room, &e);
     if (n <= 0) /* 0: the program was faster; the length that was promised cannot be kept */
         return HTTP_STREAM_BREAK;
     s->offset += (uint64_t)n;

@@ -41,8 +41,11 @@ struct kept_output {
 int kept_output_read(const struct service *sv, struct store_reader *rd, const struct job *job,
                      int attempt, enum stream stream, struct kept_output *ret_output,
                      struct errinfo *e);
-/* Of one that is not complete and is in a file: see how far it has got. */
+/* Of one that is in a file: see how far it has got. */
 int kept_output_refresh(struct kept_output *o, struct errinfo *e);
+/* Of one that is not complete: the same, or see whether there is a file by now. */
+int kept_output_follow(const struct service *sv, struct uuid7 id, int attempt,
+                       enum stream stream, struct kept_output *o, struct errinfo *e);
 void kept_output_fini(struct kept_output *o);
 DEFINE_AUTO_FINI(kept_output, struct kept_output)
 
@@ -65,7 +68,8 @@ int kept_output_last_lines(const struct kept_output *o, uint64_t lines, uint64_t
 /* Whether all that is served is UTF-8 text. */
 int kept_output_is_utf8(const struct kept_output *o, bool *ret_is, struct errinfo *e);
 
-/* Answer with a part of what is served. Data or descriptor go to the answer. */
+/* Answer with a part of what is served. Data or descriptor go to the answer. While the attempt
+ * runs offsets are positions, and the part must not reach over what is left out. */
 int kept_output_reply(struct kept_output *o, struct http_resp *rs, int status,
                       const char *content_type, uint64_t offset, uint64_t len);
 

@@ -11,6 +11,8 @@
 #include "engine/engine.h"
 #include "store/store.h"
 
+struct followers; /* handlers/follow.h */
+
 /* Read-only after start, but for what the pointers lead to. Any thread. */
 struct service {
     struct engine *engine;
@@ -19,6 +21,7 @@ struct service {
     const char *data_dir;
     bool allow_commands;
     usec_t long_poll_max_us;
+    struct followers *followers;
     struct token_key
         cursor_key; /* token_key_load(paths_token_key()): cursors outlive the front */
 };

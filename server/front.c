@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/token.h"
 #include "engine/engine.h"
+#include "handlers/follow.h"
 #include "handlers/handlers.h"
 #include "handlers/service.h"
 #include "pool/paths.h"
@@ -34,6 +35,7 @@ struct front {
     struct store *store;
     struct engine *engine;
     struct http_server *http;
+    struct followers followers;
     struct service service;
 };
 
@@ -180,7 +182,9 @@ static int start_http(struct front *f, struct errinfo *e)
         .data_dir = s->data_dir,
         .allow_commands = s->allow_commands,
         .long_poll_max_us = s->long_poll_max_us,
+        .followers = &f->followers,
     };
+    f->followers.max = 1 + (unsigned)(s->max_connections / 4); /* each keeps a connection */
     r = token_key_load(paths_token_key(s->data_dir, room), &f->service.cursor_key, e);
     if (r < 0)
         return r;

@@ -36,6 +36,7 @@ static pthread_t resumer_thread;
 static sem_t asked;
 static _Atomic(struct http_req *) waits; /* one at a time */
 static atomic_bool ends;
+static atomic_bool dawdles;
 
 static void *resumer(void *arg)
 {
@@ -45,6 +46,8 @@ static void *resumer(void *arg)
 
         (void)sem_wait(&asked);
         rq = atomic_exchange(&waits, NULL);
+        if (atomic_load(&dawdles))
+            (void)usleep(100000); /* so that time goes by */
         if (rq)
             http_resume(rq);
         if (atomic_load(&ends))
@@ -127,6 +130,15 @@ static int h_broken(struct http_req *rq, struct http_resp *rs)
     return reply(rs, steps, false, HTTP_LENGTH_UNKNOWN);
 }
 
+static int h_silent(struct http_req *rq, struct http_resp *rs)
+{
+    static const ssize_t steps[] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, HTTP_STREAM_END };
+
+    (void)rq;
+    return reply(rs, steps, false, HTTP_LENGTH_UNKNOWN);
+}
+
 static int h_refused(struct http_req *rq, struct http_resp *rs)
 {
     static const ssize_t steps[] = { HTTP_STREAM_END };
@@ -141,6 +153,7 @@ static const struct http_route ROUTES[] = {
     { HTTP_GET, "/unknown", "getUnknown", h_unknown, BODY_NONE },
     { HTTP_GET, "/resumed", "getResumed", h_resumed, BODY_NONE },
     { HTTP_GET, "/broken", "getBroken", h_broken, BODY_NONE },
+    { HTTP_GET, "/silent", "getSilent", h_silent, BODY_NONE },
     { HTTP_GET, "/refused", "getRefused", h_refused, BODY_NONE },
 };
 
@@ -159,7 +172,7 @@ static int start(void **state)
         .max_body_bytes = 1000,
         .max_connections = 64,
         .threads = 2,
-        .idle_timeout_us = 60 * USEC_PER_SEC,
+        .idle_timeout_us = USEC_PER_SEC,
     };
 
     (void)state;
@@ -291,6 +304,20 @@ static void a_stream_that_breaks_is_not_taken_for_a_whole_one(void **state)
     await_freed(1);
 }
 
+static void a_silent_stream_outlives_the_idle_timeout(void **state)
+{
+    struct answer a;
+
+    (void)state;
+    atomic_store(&dawdles, true);
+    get("/silent", false, &a);
+    atomic_store(&dawdles, false);
+    assert_int_equal(a.code, CURLE_OK);
+    assert_int_equal(a.body.len, 2);
+    buf_fini(&a.body);
+    await_freed(1);
+}
+
 static void head_reads_nothing_of_a_stream(void **state)
 {
     struct answer a;
@@ -342,6 +369,7 @@ int main(void)
         TEST(a_stream_of_unknown_length_ends_where_it_ends),
         TEST(a_resume_may_come_before_the_reader_returns),
         TEST(a_stream_that_breaks_is_not_taken_for_a_whole_one),
+        TEST(a_silent_stream_outlives_the_idle_timeout),
         TEST(head_reads_nothing_of_a_stream),
         TEST(a_stream_that_is_not_sent_is_freed),
         TEST(a_client_that_leaves_is_noticed_at_the_next_resume),
