@@ -90,66 +90,84 @@ static int open_file(struct recorder *r, struct errinfo *e)
     return output_file_create(file_path(r, path), r->kept, &r->file, e);
 }
 
-/* Move what is in memory to the file. When that fails it stays, and is what is kept. */
-static void move_memory(struct recorder *r)
+static void drop_file(struct recorder *r)
 {
-    struct errinfo e = { 0 };
     char path[PATHS_SIZE];
-    int result;
 
-    if (r->memory.len == 0 || r->broken)
-        return;
-    result = open_file(r, &e);
-    if (result == 0)
-        result = output_file_take(&r->file, r->memory.data, r->memory.len, r->written, &e);
-    if (result == 0) {
-        buf_clear(&r->memory);
-        return;
-    }
-    give_up(r, &e);
     if (r->file.fd >= 0)
-        (void)unlink(file_path(r, path)); /* a part; the whole is in memory */
+        (void)unlink(file_path(r, path));
     output_file_fini(&r->file);
+}
+
+/* Move what is in memory to the file. When that fails it stays where it is. */
+static int spill(struct recorder *r, struct errinfo *e)
+{
+    int result = 0;
+
+    if (r->memory.len > 0)
+        result = open_file(r, e);
+    if (result == 0 && r->memory.len > 0)
+        result = output_file_take(&r->file, r->memory.data, r->memory.len, r->written, e);
+    if (result < 0) {
+        drop_file(r);
+        return result;
+    }
+    buf_clear(&r->memory);
+    r->to_file = true;
+    return 0;
 }
 
 void recorder_spill(struct recorder *r)
 {
-    if (r->to_file)
-        return;
-    r->to_file = true;
-    move_memory(r);
+    struct errinfo e;
+
+    if (!r->to_file && !r->broken)
+        (void)spill(r, &e); /* memory will do for a while, and then it is tried again */
 }
 
-static void write_file(struct recorder *r, const char *block, size_t len)
+static int write_file(struct recorder *r, const char *block, size_t len, struct errinfo *e)
 {
-    struct errinfo e = { 0 };
-    int result;
+    int result = open_file(r, e);
 
-    result = open_file(r, &e);
-    if (result == 0) {
-        result = output_file_append(&r->file, block, len, &e);
-        r->written = r->file.written;
-    }
     if (result < 0)
-        give_up(r, &e);
+        return result;
+    result = output_file_append(&r->file, block, len, e);
+    r->written = r->file.written;
+    return result;
 }
 
 /* ---- both ---------------------------------------------------------------------------------
  */
 
+static bool fits_memory(const struct recorder *r)
+{
+    return kept_bytes(r->kept, r->total_bytes) <= RECORDER_INLINE_MAX;
+}
+
 void recorder_add(struct recorder *r, const void *block, size_t len)
 {
+    struct errinfo e = { 0 };
+    int result = 0;
+
     r->total_bytes += (int64_t)len;
     if (len == 0 || r->broken)
         return;
-    if (!r->to_file && kept_bytes(r->kept, r->total_bytes) > RECORDER_INLINE_MAX)
-        recorder_spill(r);
-    if (r->broken)
-        return;
-    if (!r->to_file || kept_max(r->kept) == 0)
-        remember(r, block, len);
+    if (!r->to_file && !fits_memory(r))
+        result = spill(r, &e);
+    if (r->to_file && kept_max(r->kept) > 0) {
+        result = write_file(r, block, len, &e);
+        if (result == 0)
+            return;
+        if (r->written == 0 && fits_memory(r)) { /* nothing is in it yet: back to memory */
+            drop_file(r);
+            r->to_file = false;
+            result = 0;
+        }
+    }
+    if (result < 0)
+        give_up(r, &e);
     else
-        write_file(r, block, len);
+        remember(r, block, len);
 }
 
 static int sync_file(struct recorder *r, struct errinfo *e)
@@ -182,10 +200,6 @@ void recorder_finish(struct recorder *r, struct capture *ret_capture)
 
 void recorder_fini(struct recorder *r)
 {
-    char path[PATHS_SIZE];
-
-    if (r->file.fd >= 0)
-        (void)unlink(file_path(r, path));
-    output_file_fini(&r->file);
+    drop_file(r);
     buf_fini(&r->memory);
 }

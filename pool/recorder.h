@@ -4,8 +4,8 @@
  * In memory up to RECORDER_INLINE_MAX; beyond it, or when the owner asks (recorder_spill()), in
  * a file of the data directory (pool/output_file.h), where it can be read while the attempt
  * runs. Neither is ever larger than max_bytes: half of that is for the beginning, half a ring
- * for the end. When the disk fails the attempt goes on: what comes then is not kept, and
- * that is logged. One thread.
+ * for the end. When the disk fails the attempt goes on: memory does for as long as it
+ * suffices, what comes then is not kept, and that is logged. One thread.
  */
 #ifndef JOBD_POOL_RECORDER_H
 #define JOBD_POOL_RECORDER_H
@@ -31,15 +31,15 @@ struct recorder {
     struct output_file file;
     int64_t total_bytes;
     int64_t written; /* of these, recorded: kept, or left out of the middle */
-    bool to_file;    /* asked to spill */
-    bool broken;     /* the disk failed: nothing more is recorded */
+    bool to_file;
+    bool broken; /* the disk failed: nothing more is recorded */
 };
 
 /* data_dir stays the caller's; max_bytes >= 0. */
 void recorder_init(struct recorder *r, const char *data_dir, struct uuid7 job_id, int attempt,
                    enum stream stream, int64_t max_bytes);
 void recorder_add(struct recorder *r, const void *block, size_t len);
-/* From now on in the file. */
+/* From now on in the file, if the disk takes it. */
 void recorder_spill(struct recorder *r);
 /* The end: a file is synced. What was kept moves to *ret_capture. */
 void recorder_finish(struct recorder *r, struct capture *ret_capture);

@@ -208,14 +208,19 @@ void api_stop(struct api *a, int signal_number)
         a->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int api_setup(void **state)
+struct api *api_prepare(void)
 {
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     (void)snprintf(server.dir, sizeof server.dir, "/tmp/jobd-api-XXXXXX");
     assert_non_null(mkdtemp(server.dir));
     write_config(&server);
-    *state = &server;
-    api_start(&server);
+    return &server;
+}
+
+int api_setup(void **state)
+{
+    *state = api_prepare();
+    api_start(*state);
     return 0;
 }
 

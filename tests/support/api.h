@@ -37,6 +37,8 @@ struct api {
 /* YAML without listen and data_dir; must live on. */
 void api_configure(const char *config);
 int api_setup(void **state);
+/* api_setup() without the start: for a setup that has to do something before it. */
+struct api *api_prepare(void);
 int api_teardown(void **state);
 /* To be returned from main(): shows the log when tests failed, and removes the directory. */
 int api_finish(int failed);

@@ -292,24 +292,77 @@ static void a_disk_that_gets_full_keeps_what_was_written_and_counts_the_rest(voi
     assert_file("abcde", 5);
 }
 
-static void a_disk_that_is_full_from_the_start_keeps_the_head_in_memory(void **state)
+static void expect_in_memory(const char *text)
 {
     struct capture c;
 
+    sys_reset();
+    assert_int_equal(access(path(), F_OK), -1);
+    recorder_finish(&recorder, &c);
+    assert_false(c.spilled);
+    assert_int_equal(c.total_bytes, strlen(text));
+    assert_int_equal(c.kept_bytes, strlen(text));
+    assert_memory_equal(c.data, text, strlen(text));
+    free(c.data);
+}
+
+static void a_disk_that_is_full_from_the_start_keeps_little_in_memory(void **state)
+{
     (void)state;
-    log_set_fd(-1);
     recorder_add(&recorder, "abc", 3);
     sys.write = write_until_full;
     room_bytes = OUTPUT_FILE_HEADER_BYTES + 1;
     recorder_spill(&recorder);
     recorder_add(&recorder, "def", 3);
+    expect_in_memory("abcdef");
+}
+
+static void a_file_that_nothing_gets_into_is_no_file(void **state)
+{
+    (void)state;
+    recorder_spill(&recorder);
+    sys.write = write_until_full;
+    room_bytes = OUTPUT_FILE_HEADER_BYTES;
+    recorder_add(&recorder, "abc", 3);
+    recorder_add(&recorder, "def", 3);
+    expect_in_memory("abcdef");
+}
+
+static void a_disk_that_has_room_again_takes_what_is_in_memory(void **state)
+{
+    AUTO(mem) char *much = mem_new0(RECORDER_INLINE_MAX + 1);
+    struct capture c;
+
+    (void)state;
+    recorder_add(&recorder, "abc", 3);
+    sys.write = write_until_full;
+    room_bytes = 0;
+    recorder_spill(&recorder);
+    sys_reset();
+    recorder_add(&recorder, much, RECORDER_INLINE_MAX);
+    recorder_finish(&recorder, &c);
+    assert_true(c.spilled);
+    assert_int_equal(c.kept_bytes, RECORDER_INLINE_MAX + 3);
+}
+
+static void a_disk_that_stays_full_keeps_the_beginning_in_memory(void **state)
+{
+    AUTO(mem) char *much = mem_new0(RECORDER_INLINE_MAX + 1);
+    struct capture c;
+
+    (void)state;
+    log_set_fd(-1);
+    sys.write = write_until_full;
+    room_bytes = 0;
+    recorder_add(&recorder, "abc", 3);
+    recorder_add(&recorder, much, RECORDER_INLINE_MAX);
+    recorder_add(&recorder, "def", 3);
     sys_reset();
     recorder_finish(&recorder, &c);
     assert_false(c.spilled);
-    assert_int_equal(c.total_bytes, 6);
     assert_int_equal(c.kept_bytes, 3);
+    assert_int_equal(c.total_bytes, RECORDER_INLINE_MAX + 6);
     assert_memory_equal(c.data, "abc", 3);
-    assert_int_equal(access(path(), F_OK), -1);
     free(c.data);
 }
 
@@ -350,7 +403,10 @@ int main(void)
         TEST(a_file_that_is_none_of_ours_is_refused),
         TEST(a_recorder_that_is_given_up_leaves_no_file),
         TEST(a_disk_that_gets_full_keeps_what_was_written_and_counts_the_rest),
-        TEST(a_disk_that_is_full_from_the_start_keeps_the_head_in_memory),
+        TEST(a_disk_that_is_full_from_the_start_keeps_little_in_memory),
+        TEST(a_file_that_nothing_gets_into_is_no_file),
+        TEST(a_disk_that_has_room_again_takes_what_is_in_memory),
+        TEST(a_disk_that_stays_full_keeps_the_beginning_in_memory),
         TEST(a_file_is_synced_before_it_is_told),
     };
 
