@@ -37,6 +37,18 @@ static void decode_error(const json_t *error, struct channel_line *l)
                                          : json_text_dump(error, &(size_t){ 0 });
 }
 
+static void decode_ready(const json_t *concurrency, struct channel_line *l)
+{
+    json_int_t n = concurrency ? json_integer_value(concurrency) : 1; /* 0 for what is none */
+
+    if (n < 1) {
+        invalid(l, "concurrency is not a whole number from 1");
+        return;
+    }
+    l->kind = CHANNEL_READY;
+    l->concurrency = n < CHANNEL_CONCURRENCY_MAX ? (unsigned)n : CHANNEL_CONCURRENCY_MAX;
+}
+
 static void decode_object(const json_t *object, struct channel_line *l)
 {
     const json_t *id = json_object_get(object, "id");
@@ -58,7 +70,7 @@ static void decode_object(const json_t *object, struct channel_line *l)
     } else if (progress || message) {
         decode_progress(progress, message, l);
     } else if (json_is_true(json_object_get(object, "ready"))) {
-        l->kind = CHANNEL_READY;
+        decode_ready(json_object_get(object, "concurrency"), l);
     } else {
         invalid(l, "none of result, error, progress, message and ready is there");
     }

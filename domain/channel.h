@@ -1,6 +1,7 @@
 /* domain/channel.h - what one line of the job channel (descriptor 3 of a job) says.
  *
- *   {"ready": true}                                a warm program is set up
+ *   {"ready": true, "concurrency": 8}              a warm program is set up, for so many jobs
+ * at once (1 when it does not say)
  *   {"id": "..", "progress": 0.4, "message": ".."} how far it is; either member alone is fine
  *   {"id": "..", "result": <any JSON>}             the result
  *   {"id": "..", "error": {"message": ".."}}       it failed; a plain string is fine too
@@ -15,6 +16,8 @@
 
 #include "base/clean.h"
 
+#define CHANNEL_CONCURRENCY_MAX 1000000 /* more is not meant */
+
 enum channel_kind {
     CHANNEL_INVALID, /* message says why */
     CHANNEL_READY,
@@ -26,10 +29,11 @@ enum channel_kind {
 
 struct channel_line {
     enum channel_kind kind;
-    char *id;        /* NULL: not given */
-    double fraction; /* PROGRESS: 0..1; < 0: not given */
-    char *message;   /* PROGRESS: may be NULL; ERROR and INVALID: never */
-    char *result;    /* RESULT: compact JSON text of result_len bytes */
+    char *id;             /* NULL: not given */
+    double fraction;      /* PROGRESS: 0..1; < 0: not given */
+    unsigned concurrency; /* READY: 1 or more */
+    char *message;        /* PROGRESS: may be NULL; ERROR and INVALID: never */
+    char *result;         /* RESULT: compact JSON text of result_len bytes */
     size_t result_len;
 };
 

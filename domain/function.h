@@ -22,7 +22,9 @@
 
 #define FUNCTION_NAME_MAX        64
 #define FUNCTION_WORKERS_MAX     256
-#define FUNCTION_CONCURRENCY_MAX 1000
+#define FUNCTION_CONCURRENCY_MAX 64
+
+#define FUNCTION_READY_TIMEOUT_US (30 * USEC_PER_SEC) /* when `ready` names none */
 
 enum function_kind { FUNCTION_COMMAND, FUNCTION_PROGRAM };
 
@@ -39,11 +41,12 @@ struct function {
     enum leftover leftover;    /* of a job that names none */
     struct retry_policy retry; /* of a job that names none */
     /* What follows is for program functions. */
-    unsigned workers;      /* how many programs run at once */
-    unsigned concurrency;  /* jobs that a program takes at once; 0 is 1 */
-    unsigned max_jobs;     /* until a program is replaced; 0: no limit */
-    int64_t max_rss_bytes; /* the same */
-    usec_t max_age_us;     /* the same */
+    unsigned workers;        /* how many programs run at once */
+    unsigned concurrency;    /* jobs that a program takes at once; 0 is 1 */
+    unsigned max_jobs;       /* until a program is replaced; 0: no limit */
+    int64_t max_rss_bytes;   /* the same */
+    usec_t max_age_us;       /* the same */
+    usec_t ready_timeout_us; /* within which it says that it is ready; 0: it need not say it */
 };
 
 struct function_table {

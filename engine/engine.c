@@ -373,6 +373,7 @@ static void update_status(struct engine *en)
     (void)pthread_mutex_lock(&en->status_mutex);
     en->status = s;
     (void)pthread_mutex_unlock(&en->status_mutex);
+    roster_update(en);
     if (first && en->conf.on_ready)
         en->conf.on_ready(en->conf.ctx);
 }
@@ -620,6 +621,7 @@ struct engine *engine_free(struct engine *en)
     fd_fini(&en->epoll_fd);
     fd_fini(&en->control_fd);
     free(en->pools);
+    free(en->workers);
     (void)pthread_mutex_destroy(&en->inbox.mutex);
     (void)pthread_mutex_destroy(&en->status_mutex);
     free(en);

@@ -21,6 +21,7 @@
 #include "domain/function.h"
 #include "domain/job.h"
 #include "engine/waiters.h"
+#include "pool/proto.h"
 #include "pool/supervisor.h"
 #include "store/store.h"
 
@@ -63,6 +64,36 @@ struct engine_status {
     char why_not[128];    /* when !ready: the reason for people */
 };
 void engine_status(struct engine *en, struct engine_status *ret_status);
+
+enum engine_worker_state {
+    ENGINE_WORKER_IDLE,
+    ENGINE_WORKER_BUSY,
+    ENGINE_WORKER_STARTING,     /* its program is not up yet */
+    ENGINE_WORKER_CIRCUIT_OPEN, /* its program has failed to start again and again */
+    ENGINE_WORKER_DRAINING,
+    ENGINE_WORKER_STATE_MAX_
+};
+
+/* "idle", "circuit_open" and so on. */
+const char *engine_worker_state_name(enum engine_worker_state state);
+
+/* A worker that is connected. */
+struct engine_worker {
+    int64_t worker_id;
+    int pid;
+    char pool[65]; /* "" for a command worker */
+    enum engine_worker_state state;
+    unsigned capacity;              /* attempts that it takes at once; 0: none now */
+    unsigned held;                  /* attempts that it has */
+    int64_t jobs_total;             /* attempts that it has ended */
+    usec_t started_at_us;           /* wall clock */
+    int program_pid;                /* of its warm program; 0: there is none */
+    int64_t rss_bytes;              /* of that program; 0: not known */
+    char reason[PROTO_REASON_SIZE]; /* why the program did not start; "" when it did */
+};
+
+/* All of them, by their id; the list is the caller's to free. Returns how many. Any thread. */
+size_t engine_workers(struct engine *en, struct engine_worker **ret_list);
 
 /* The table of those who wait for a job to change. Borrowed; any thread. */
 struct waiters *engine_waiters(struct engine *en);

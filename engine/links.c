@@ -98,6 +98,8 @@ static int take_hello(struct links *ls, struct link *link, const char *body, siz
     link->worker_id = hello.worker_id;
     link->pid = hello.pid;
     link->capacity = hello.capacity;
+    link->started_at_us = hello.started_at_us;
+    link->jobs_total = hello.jobs_total;
     (void)memcpy(link->pool, hello.pool, sizeof link->pool);
     ls->events.on_hello(ls->events.ctx, link, &hello);
     return 0;
@@ -114,6 +116,8 @@ static int take_outcome(struct links *ls, struct link *link, const char *body, s
         outcome_fini(&outcome);
         return r;
     }
+    if (!outcome_is_release(&outcome))
+        link->jobs_total++;
     ls->events.on_outcome(ls->events.ctx, link, &outcome);
     return 0;
 }
@@ -131,6 +135,15 @@ static int take_progress(struct links *ls, struct link *link, const char *body, 
     return r;
 }
 
+static int take_status(struct link *link, const char *body, size_t len, struct errinfo *e)
+{
+    int r = proto_get_status(body, len, &link->status, e);
+
+    if (r == 0)
+        link->capacity = link->status.capacity;
+    return r;
+}
+
 static int take_frame(struct links *ls, struct link *link, enum proto_type type,
                       const char *body, size_t len, struct errinfo *e)
 {
@@ -142,6 +155,8 @@ static int take_frame(struct links *ls, struct link *link, enum proto_type type,
         return take_outcome(ls, link, body, len, e);
     if (type == PROTO_PROGRESS)
         return take_progress(ls, link, body, len, e);
+    if (type == PROTO_STATUS)
+        return take_status(link, body, len, e);
     return err_set(e, ERR_PROTOCOL, "frame %d is not for the front", (int)type);
 }
 

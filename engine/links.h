@@ -24,7 +24,10 @@ struct link {
     int64_t worker_id; /* 0 until its HELLO */
     int pid;
     char pool[65];
-    unsigned capacity; /* attempts that it takes at once */
+    unsigned capacity; /* attempts that it takes at once; 0: none now */
+    usec_t started_at_us;
+    int64_t jobs_total;         /* attempts that it has ended */
+    struct proto_status status; /* of the host of a program: the latest */
     int fd;
     bool broken;  /* closed or misbehaving: to be reaped */
     bool writing; /* EPOLLOUT is asked for */

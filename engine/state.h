@@ -71,8 +71,11 @@ struct engine {
     bool was_ready;           /* on_ready has been called */
     bool lost;                /* the supervisor is gone */
 
-    pthread_mutex_t status_mutex; /* guards status; a leaf */
+    pthread_mutex_t status_mutex; /* guards what follows; a leaf */
     struct engine_status status;
+    struct engine_worker *workers; /* worker_count of worker_room are used */
+    size_t worker_count;
+    size_t worker_room;
 };
 
 /* Queue an ended attempt for the next turn, unless it is stale (then it is only acknowledged).
@@ -89,6 +92,9 @@ void engine_settle_never_started(struct engine *en, const struct owned *o);
 
 /* The pool of that name, or NULL. */
 struct pool *engine_pool(struct engine *en, const char *name);
+
+/* roster.c: note who works now. Holds status_mutex while it does. */
+void roster_update(struct engine *en);
 
 /* turn.c: one transaction with all that has been collected; requests is the list taken from the
  * inbox. */

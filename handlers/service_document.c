@@ -17,10 +17,10 @@ int h_get_service(struct http_req *rq, struct http_resp *rs)
     r = common_no_query(rq, rs);
     if (r < 0)
         return r;
-    json = json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "name", "jobd",
+    json = json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "name", "jobd",
                      "version", JOBD_VERSION, "links", "self", "/", "jobs", "/v1/jobs",
-                     "functions", "/v1/functions", "livez", "/livez", "readyz", "/readyz",
-                     "openapi", "/openapi.json", "problems", "/problems");
+                     "functions", "/v1/functions", "workers", "/v1/workers", "livez", "/livez",
+                     "readyz", "/readyz", "openapi", "/openapi.json", "problems", "/problems");
     http_set_header(rs, "Link",
                     "</openapi.json>; rel=\"service-desc\", </readyz>; rel=\"status\"");
     return http_reply_json(rs, 200, json);

@@ -138,7 +138,9 @@ void attempt_stop(struct attempt *a, enum cause cause, usec_t grace_us)
     }
     if (a->kill.at_us == 0 || kill_at_us < a->kill.at_us)
         loop_set_timer(a->host->loop, &a->kill, kill_at_us);
-    if (first && a->cage)
+    if (first && a->ask_to_stop)
+        a->ask_to_stop(a->ask_ctx);
+    else if (first && a->cage)
         cage_signal(a->cage, SIGTERM);
 }
 

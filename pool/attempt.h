@@ -50,6 +50,9 @@ struct attempt {
     enum cause stop_cause; /* why it is being stopped; CAUSE_NONE: it is not */
     bool killed;           /* SIGKILL has been sent */
     unsigned exceeded;     /* limits that it ran into: bit 1 << limit */
+    /* Called to stop it, instead of SIGTERM to all in the cage; NULL: that. */
+    void (*ask_to_stop)(void *ctx);
+    void *ask_ctx;
     struct timer deadline;
     struct timer kill;
     struct timer cpu; /* the next look at the CPU time of its control group */

@@ -137,15 +137,33 @@ int cage_spawn(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid, const char
 
 typedef bool spare_fn(void *ctx, pid_t pid);
 
+static bool has_other(const struct cage *c)
+{
+    return c->other && c->other->pid != 0;
+}
+
+static bool spares(void *ctx, pid_t pid)
+{
+    const struct cage *c = ctx;
+
+    return (has_other(c) && kin_has(c->other, pid)) || detached_spares(c->host->detached, pid);
+}
+
 /* Without anybody to spare the end of a sweep is the kernel's ECHILD, which is cheaper. */
 static spare_fn *spare_of(const struct cage *c)
 {
-    return detached_any(c->host->detached) ? detached_spares : NULL;
+    return has_other(c) || detached_any(c->host->detached) ? spares : NULL;
+}
+
+/* For spares(), which does not change it. */
+static void *spare_ctx(const struct cage *c)
+{
+    return (void *)(uintptr_t)c;
 }
 
 void cage_signal(const struct cage *c, int signal_number)
 {
-    (void)tree_signal(signal_number, spare_of(c), c->host->detached);
+    (void)tree_signal(signal_number, spare_of(c), spare_ctx(c));
 }
 
 void cage_kill(const struct cage *c)
@@ -157,7 +175,7 @@ void cage_kill(const struct cage *c)
 
 bool cage_is_empty(const struct cage *c)
 {
-    return tree_each(spare_of(c), c->host->detached, NULL, NULL) == 0;
+    return tree_each(spare_of(c), spare_ctx(c), NULL, NULL) == 0;
 }
 
 /* Who was in the leaf but is no descendant of ours, or was forked after the sweep. */
@@ -180,10 +198,10 @@ int cage_sweep(struct cage *c, bool none_left)
     int killed = 0;
 
     if (!none_left)
-        killed = tree_sweep(spare_of(c), c->host->detached);
+        killed = tree_sweep(spare_of(c), spare_ctx(c));
     if (c->has_leaf && !cgroup_is_empty(&c->leaf)) {
         killed += sweep_leaf(c);
-        killed += tree_sweep(spare_of(c), c->host->detached);
+        killed += tree_sweep(spare_of(c), spare_ctx(c));
     }
     return killed;
 }

@@ -3,7 +3,8 @@
  * Always: this process is a subreaper, so every descendant is found (pool/tree.h), and resource
  * limits of each process. Where the worker has a control group (pool/cgroup.h) also a leaf of
  * it: what is in there is killed at once, known to be gone, limited and measured as a whole.
- * One cage at a time in a process, as every descendant belongs to it. One thread.
+ * Every descendant of this process belongs to its one cage, or to one of two (pool/kin.h). One
+ * thread.
  */
 #ifndef JOBD_POOL_CAGE_H
 #define JOBD_POOL_CAGE_H
@@ -16,6 +17,7 @@
 #include "domain/outcome.h"
 #include "pool/cgroup.h"
 #include "pool/detached.h"
+#include "pool/kin.h"
 #include "pool/spawn.h"
 
 /* Of a worker; zero (with groups that are NULL) is fine. */
@@ -35,6 +37,9 @@ struct cage {
     struct rusage before;
     struct cgroup_usage leaf_before;
     struct limits limits;
+    /* Set by whoever has two cages in a process: who is in the other one (borrowed). NULL, or
+     * one without a pid: there is no other. */
+    const struct kin *other;
 };
 
 /* What its processes have used since cage_open() or cage_mark(). */

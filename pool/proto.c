@@ -116,6 +116,8 @@ void proto_put_hello(struct buf *out, const struct proto_hello *hello)
     put_i32(out, hello->pid);
     put_text(out, hello->pool);
     put_u32(out, hello->capacity);
+    put_i64(out, hello->started_at_us);
+    put_i64(out, hello->jobs_total);
     put_u32(out, hello->held_count);
     for (unsigned i = 0; i < hello->held_count; i++) {
         put_id(out, hello->held[i].job_id);
@@ -227,6 +229,18 @@ void proto_put_progress(struct buf *out, const struct proto_progress *progress)
     put_i32(out, progress->attempt);
     put_double(out, progress->fraction);
     put_text(out, progress->message);
+    frame_end(out, start);
+}
+
+void proto_put_status(struct buf *out, const struct proto_status *status)
+{
+    size_t start = frame_begin(out, PROTO_STATUS);
+
+    put_u8(out, status->state);
+    put_u32(out, status->capacity);
+    put_i32(out, status->program_pid);
+    put_i64(out, status->rss_bytes);
+    put_text(out, status->reason);
     frame_end(out, start);
 }
 
@@ -444,7 +458,7 @@ int proto_next(const struct buf *in, enum proto_type *ret_type, const char **ret
     if (len < 1 || len > PROTO_FRAME_MAX)
         return err_set(e, ERR_PROTOCOL, "a frame of %u bytes", len);
     type = (unsigned char)*b.next;
-    if (type < PROTO_HELLO || type > PROTO_PROGRESS)
+    if (type < PROTO_HELLO || type > PROTO_STATUS)
         return err_set(e, ERR_PROTOCOL, "a frame of the unknown type %u", type);
     if (b.left < len)
         return 0;
@@ -485,6 +499,8 @@ int proto_get_hello(const char *body, size_t len, struct proto_hello *ret, struc
     else
         text_copy(hello.pool, sizeof hello.pool, pool);
     hello.capacity = get_u32(&b);
+    hello.started_at_us = get_i64(&b);
+    hello.jobs_total = get_size(&b);
     get_held(&b, &hello);
     r = body_end(&b, "HELLO", e);
     if (r == 0)
@@ -629,4 +645,26 @@ int proto_get_progress(const char *body, size_t len, struct proto_progress *ret,
     }
     *ret = p;
     return 0;
+}
+
+int proto_get_status(const char *body, size_t len, struct proto_status *ret, struct errinfo *e)
+{
+    struct body b = { .next = body, .left = len };
+    struct proto_status status = { 0 };
+    AUTO(mem) char *reason = NULL;
+    int r;
+
+    status.state = (enum proto_state)get_enum(&b, PROTO_STATE_MAX_);
+    status.capacity = get_u32(&b);
+    status.program_pid = get_i32(&b);
+    status.rss_bytes = get_size(&b);
+    reason = get_text(&b);
+    if (!reason || strlen(reason) >= sizeof status.reason)
+        b.bad = true;
+    else
+        text_copy(status.reason, sizeof status.reason, reason);
+    r = body_end(&b, "STATUS", e);
+    if (r == 0)
+        *ret = status;
+    return r;
 }

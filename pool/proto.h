@@ -10,6 +10,7 @@
  *   HELLO    who I am, what I hold        RUN     start this attempt
  *   OUTCOME  how an attempt ended         CANCEL  stop this attempt
  *   PROGRESS what an attempt says         ACK     this outcome is on disk: forget it
+ *   STATUS   what I can take now
  *
  * A worker that loses its connection reads what is left in it, reconnects, and says HELLO with
  * the attempts that it still holds; unacknowledged outcomes follow. So the front learns exactly
@@ -30,7 +31,7 @@
 
 #define PROTO_VERSION   2
 #define PROTO_FRAME_MAX ((size_t)64 * 1024 * 1024)
-#define PROTO_HELD_MAX  64
+#define PROTO_HELD_MAX  256
 
 enum proto_type {
     PROTO_HELLO = 1,
@@ -39,6 +40,7 @@ enum proto_type {
     PROTO_OUTCOME,
     PROTO_ACK,
     PROTO_PROGRESS,
+    PROTO_STATUS,
 };
 
 struct proto_attempt {
@@ -49,10 +51,31 @@ struct proto_attempt {
 struct proto_hello {
     int64_t worker_id;
     int pid;
-    char pool[65];                             /* "" for a command worker */
-    unsigned capacity;                         /* attempts it holds at once */
+    char pool[65];        /* "" for a command worker */
+    unsigned capacity;    /* attempts it holds at once; 0: none now */
+    usec_t started_at_us; /* wall clock */
+    int64_t jobs_total;   /* attempts that it has ended, without those in held */
     struct proto_attempt held[PROTO_HELD_MAX]; /* running, or ended and not acknowledged */
     unsigned held_count;
+};
+
+enum proto_state {
+    PROTO_STATE_UP,
+    PROTO_STATE_STARTING,     /* its program is not up */
+    PROTO_STATE_CIRCUIT_OPEN, /* and will not be soon: it has failed to start again and again */
+    PROTO_STATE_DRAINING,     /* it ends */
+    PROTO_STATE_MAX_
+};
+
+#define PROTO_REASON_SIZE 256
+
+/* Of the host of a warm program; takes the place of an earlier one. */
+struct proto_status {
+    enum proto_state state;
+    unsigned capacity; /* as in HELLO, from now on */
+    int program_pid;   /* 0: there is none */
+    int64_t rss_bytes; /* of that process when it was last looked at; 0: not known */
+    char reason[PROTO_REASON_SIZE]; /* why a start led to nothing; "" when it did not */
 };
 
 enum proto_cancel_mode {
@@ -82,6 +105,7 @@ void proto_put_cancel(struct buf *out, const struct proto_cancel *cancel);
 void proto_put_outcome(struct buf *out, const struct outcome *outcome);
 void proto_put_ack(struct buf *out, const struct proto_attempt *ack);
 void proto_put_progress(struct buf *out, const struct proto_progress *progress);
+void proto_put_status(struct buf *out, const struct proto_status *status);
 
 /* The next whole frame at the start of in: *ret_type, and the body within in (borrowed until in
  * changes). Returns the frame's length in bytes (the caller consumes it), 0 when more bytes are
@@ -96,5 +120,6 @@ int proto_get_outcome(const char *body, size_t len, struct outcome *ret, struct 
 int proto_get_ack(const char *body, size_t len, struct proto_attempt *ret, struct errinfo *e);
 int proto_get_progress(const char *body, size_t len, struct proto_progress *ret,
                        struct errinfo *e);
+int proto_get_status(const char *body, size_t len, struct proto_status *ret, struct errinfo *e);
 
 #endif

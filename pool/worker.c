@@ -31,13 +31,13 @@ struct pending {
     bool unspooled; /* it could not be, which was logged */
 };
 
-/* The latest that the running attempt said of itself; older news are of no interest. */
+/* The latest that a running attempt said of itself; older news are of no interest. */
 struct news {
+    bool used;
     bool unsent;
     struct proto_attempt which;
     double fraction;
     char *message;
-    struct timer timer; /* set: something was sent lately */
 };
 
 /* Each state goes to a later one only. */
@@ -65,7 +65,11 @@ struct worker {
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
     struct timer spool_again;
-    struct news news;
+    int64_t jobs_total; /* attempts that have ended */
+    usec_t started_at_us;
+    struct news news[PROGRAM_CAPACITY];
+    struct timer news_timer;    /* set: something was sent lately */
+    struct proto_status status; /* the last one sent over this connection */
 
     enum life life;
     bool ack_wait_over;
@@ -75,9 +79,37 @@ struct worker {
 /* ---- progress -----------------------------------------------------------------------------
  */
 
-static void send_news(struct worker *w)
+static struct news *find_news(struct worker *w, const struct proto_attempt *which)
 {
-    struct news *n = &w->news;
+    for (size_t i = 0; i < COUNT_OF(w->news); i++) {
+        struct news *n = &w->news[i];
+
+        if (n->used && n->which.attempt == which->attempt &&
+            uuid7_equal(n->which.job_id, which->job_id))
+            return n;
+    }
+    return NULL;
+}
+
+static void drop_news(struct news *n)
+{
+    free(n->message);
+    *n = (struct news){ 0 };
+}
+
+static struct news *add_news(struct worker *w, const struct proto_attempt *which)
+{
+    struct news *n = w->news;
+
+    while (n->used)
+        n++; /* there is one for each attempt that runs */
+    assert(n < w->news + COUNT_OF(w->news));
+    *n = (struct news){ .used = true, .which = *which };
+    return n;
+}
+
+static void send_one(struct worker *w, struct news *n)
+{
     const struct proto_progress p = {
         .job_id = n->which.job_id,
         .attempt = n->which.attempt,
@@ -85,12 +117,25 @@ static void send_news(struct worker *w)
         .message = n->message,
     };
 
-    if (!n->unsent || !link_is_up(w->link))
-        return;
     n->unsent = false;
     proto_put_progress(link_out(w->link), &p);
+}
+
+static void send_news(struct worker *w)
+{
+    bool sent = false;
+
+    if (!link_is_up(w->link))
+        return;
+    for (size_t i = 0; i < COUNT_OF(w->news); i++)
+        if (w->news[i].unsent) {
+            send_one(w, &w->news[i]);
+            sent = true;
+        }
+    if (!sent)
+        return;
     link_flush(w->link);
-    loop_set_timer(w->loop, &n->timer, clock_mono_us() + PROGRESS_EVERY_US);
+    loop_set_timer(w->loop, &w->news_timer, clock_mono_us() + PROGRESS_EVERY_US);
 }
 
 static void on_news_due(void *ctx)
@@ -102,15 +147,45 @@ static void on_progress(void *ctx, const struct proto_attempt *which, double fra
                         const char *message)
 {
     struct worker *w = ctx;
-    struct news *n = &w->news;
+    struct news *n = find_news(w, which);
 
+    if (!n)
+        n = add_news(w, which);
     n->unsent = true;
-    n->which = *which;
     n->fraction = fraction;
     free(n->message);
     n->message = mem_str_or_null(message);
-    if (n->timer.at_us == 0)
+    if (w->news_timer.at_us == 0)
         send_news(w);
+}
+
+/* ---- what a program can take --------------------------------------------------------------
+ */
+
+static bool is_same_status(const struct proto_status *a, const struct proto_status *b)
+{
+    return a->state == b->state && a->capacity == b->capacity &&
+           a->program_pid == b->program_pid && a->rss_bytes == b->rss_bytes &&
+           text_equal(a->reason, b->reason);
+}
+
+static void send_status(struct worker *w)
+{
+    struct proto_status now;
+
+    if (!w->program || !link_is_up(w->link))
+        return;
+    program_status(w->program, &now);
+    if (is_same_status(&now, &w->status))
+        return;
+    w->status = now;
+    proto_put_status(link_out(w->link), &now);
+    link_flush(w->link);
+}
+
+static void on_program_change(void *ctx)
+{
+    send_status(ctx);
 }
 
 /* ---- outcomes -----------------------------------------------------------------------------
@@ -158,6 +233,8 @@ static void deliver(struct worker *w, struct outcome *take_outcome)
 
     assert(w->pending_count <= PENDING_MAX);
     *p = (struct pending){ .outcome = *take_outcome };
+    if (!outcome_is_release(take_outcome))
+        w->jobs_total++;
     if (!link_is_up(w->link)) {
         spool_until_done(w);
         return;
@@ -172,10 +249,13 @@ static void deliver(struct worker *w, struct outcome *take_outcome)
 static void on_done(void *ctx, struct outcome *take_outcome)
 {
     struct worker *w = ctx;
+    const struct proto_attempt which = { take_outcome->job_id, take_outcome->attempt };
+    struct news *n = find_news(w, &which);
 
     w->command = NULL;
     deliver(w, take_outcome);
-    w->news.unsent = false;
+    if (n)
+        drop_news(n);
 }
 
 static void refuse(struct worker *w, const struct order *order)
@@ -257,7 +337,6 @@ static void run(struct worker *w, struct order *take_order)
         log_error("worker.too_many_outcomes", LI64("pending", w->pending_count));
         return; /* the front has not taken one for a long time: it will not miss this either */
     }
-    w->news.unsent = false;
     if (!has_room(w))
         refuse(w, take_order);
     else if (w->program)
@@ -291,16 +370,24 @@ static void say_hello(struct worker *w)
         .worker_id = w->conf->worker_id,
         .pid = getpid(),
         .capacity = 1,
+        .started_at_us = w->started_at_us,
+        .jobs_total = w->jobs_total,
     };
 
-    if (w->conf->program) {
-        hello.capacity = PROGRAM_CAPACITY;
+    if (w->program) {
+        program_status(w->program, &w->status);
+        hello.capacity = w->status.capacity;
         text_copy(hello.pool, sizeof hello.pool, w->conf->program->name);
     }
     if (w->life != LIFE_SERVE)
-        hello.capacity = 0;
+        hello.capacity = w->status.capacity = 0;
     hello.held_count = list_held(w, hello.held);
+    for (unsigned i = 0; i < w->pending_count; i++)
+        if (!outcome_is_release(&w->pending[i].outcome))
+            hello.jobs_total--; /* the front counts those when they come */
     proto_put_hello(link_out(w->link), &hello);
+    if (w->program)
+        proto_put_status(link_out(w->link), &w->status);
 }
 
 static void on_up(void *ctx)
@@ -480,12 +567,13 @@ static bool tear_down(struct worker *w)
     w->link = link_free(w->link);
     loop_clear_timer(w->loop, &w->ack_wait);
     loop_clear_timer(w->loop, &w->spool_again);
-    loop_clear_timer(w->loop, &w->news.timer);
+    loop_clear_timer(w->loop, &w->news_timer);
     reaper_close(&w->reaper);
     w->loop = loop_free(w->loop);
     for (unsigned i = 0; i < w->pending_count; i++)
         outcome_fini(&w->pending[i].outcome);
-    free(w->news.message);
+    for (size_t i = 0; i < COUNT_OF(w->news); i++)
+        drop_news(&w->news[i]);
     return all_spooled;
 }
 
@@ -572,7 +660,7 @@ static int set_up(struct worker *w, struct errinfo *e)
     set_up_cage(w);
     w->link = link_new(&link_conf);
     if (w->conf->program)
-        w->program = program_new(&w->host, &w->reaper, w->conf->program);
+        w->program = program_new(&w->host, &w->reaper, w->conf->program, on_program_change);
     return 0;
 }
 
@@ -585,7 +673,8 @@ static void init(struct worker *w, const struct worker_conf *conf)
     cgroup_none(&w->cgroup);
     w->ack_wait = (struct timer){ .on_due = on_ack_wait_over, .ctx = w };
     w->spool_again = (struct timer){ .on_due = spool_until_done, .ctx = w };
-    w->news.timer = (struct timer){ .on_due = on_news_due, .ctx = w };
+    w->started_at_us = clock_wall_us();
+    w->news_timer = (struct timer){ .on_due = on_news_due, .ctx = w };
     w->host = (struct attempt_host){
         .loop = w->loop,
         .data_dir = conf->data_dir,

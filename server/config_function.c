@@ -26,6 +26,8 @@ struct function_values {
     int64_t concurrency;
     int64_t max_rss_bytes;
     usec_t max_age_us;
+    bool ready;
+    usec_t ready_timeout_us;
     struct limits limits;
     struct retry_policy retry;
 };
@@ -48,6 +50,9 @@ const struct option config_function_keys[CONFIG_FUNCTION_KEYS] = {
     { .key = "concurrency", AT(concurrency), .kind = OPTION_NUMBER, .min = 1, .max = FUNCTION_CONCURRENCY_MAX },
     { .key = "max_rss", AT(max_rss_bytes), .kind = OPTION_BYTES, .min = 0, .max = INT64_C(1) << 46 },
     { .key = "max_age", AT(max_age_us), .kind = OPTION_DURATION, .min = 0, .max = INT64_C(366) * 86400 * USEC_PER_SEC },
+    { .key = "ready", AT(ready), .kind = OPTION_BOOL },
+    { .key = "ready_timeout", AT(ready_timeout_us), .kind = OPTION_DURATION, .min = USEC_PER_MS,
+      .max = 86400 * USEC_PER_SEC },
 };
 /* clang-format on */
 
@@ -165,7 +170,7 @@ static void check_argv(const struct function_case *c, const char *name,
 static void check_command(const struct function_case *c)
 {
     static const char *const of_programs[] = { "max_jobs", "concurrency", "max_rss",
-                                               "max_age" };
+                                               "max_age",  "ready",       "ready_timeout" };
     const struct text_list *argv = &c->values->command;
 
     check_argv(c, "command", argv);
@@ -220,6 +225,14 @@ static void check_function(const struct function_case *c)
         check_program(c);
 }
 
+/* Whoever names a time to be ready within wants to be told. */
+static usec_t ready_timeout(const struct function_values *v)
+{
+    if (v->ready_timeout_us > 0)
+        return v->ready_timeout_us;
+    return v->ready ? FUNCTION_READY_TIMEOUT_US : 0;
+}
+
 /* Moves the texts out of v. */
 static void add_function(struct function_table *t, struct function_values *v)
 {
@@ -238,6 +251,7 @@ static void add_function(struct function_table *t, struct function_values *v)
         .concurrency = (unsigned)v->concurrency,
         .max_rss_bytes = v->max_rss_bytes,
         .max_age_us = v->max_age_us,
+        .ready_timeout_us = ready_timeout(v),
         .leftover = (enum leftover)v->leftover,
         .limits = v->limits,
         .retry = v->retry,

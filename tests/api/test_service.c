@@ -20,8 +20,8 @@ static const char config[] =
 
 static void the_root_leads_to_everything(void **state)
 {
-    static const char *const links[] = { "self",   "jobs",    "functions", "livez",
-                                         "readyz", "openapi", "problems" };
+    static const char *const links[] = { "self",  "jobs",   "functions", "workers",
+                                         "livez", "readyz", "openapi",   "problems" };
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
 

@@ -89,7 +89,12 @@ static void a_hello_arrives_as_it_was_sent(void **state)
 {
     AUTO_FINI(buf) struct buf b = { 0 };
     struct proto_hello sent = {
-        .worker_id = INT64_MAX, .pid = 42, .pool = "score", .capacity = 4
+        .worker_id = INT64_MAX,
+        .pid = 42,
+        .pool = "score",
+        .capacity = 4,
+        .started_at_us = 1795367553120000,
+        .jobs_total = 17,
     };
     struct proto_hello got;
     const char *body;
@@ -106,9 +111,36 @@ static void a_hello_arrives_as_it_was_sent(void **state)
     assert_int_equal(got.pid, 42);
     assert_string_equal(got.pool, "score");
     assert_int_equal(got.capacity, 4);
+    assert_int_equal(got.started_at_us, 1795367553120000);
+    assert_int_equal(got.jobs_total, 17);
     assert_int_equal(got.held_count, PROTO_HELD_MAX);
     assert_int_equal(got.held[63].attempt, 63);
     assert_true(uuid7_equal(got.held[63].job_id, job_id));
+}
+
+static void a_status_arrives_as_it_was_sent(void **state)
+{
+    AUTO_FINI(buf) struct buf b = { 0 };
+    const struct proto_status sent = {
+        .state = PROTO_STATE_CIRCUIT_OPEN,
+        .capacity = 64,
+        .program_pid = 4711,
+        .rss_bytes = INT64_MAX,
+        .reason = "the program exited with code 1",
+    };
+    struct proto_status got;
+    const char *body;
+    size_t len;
+
+    (void)state;
+    proto_put_status(&b, &sent);
+    body = only_frame(&b, PROTO_STATUS, &len);
+    assert_int_equal(proto_get_status(body, len, &got, NULL), 0);
+    assert_int_equal(got.state, sent.state);
+    assert_int_equal(got.capacity, 64);
+    assert_int_equal(got.program_pid, 4711);
+    assert_int_equal(got.rss_bytes, INT64_MAX);
+    assert_string_equal(got.reason, sent.reason);
 }
 
 static void a_hello_of_another_version_is_refused(void **state)
@@ -329,6 +361,7 @@ static int decode(enum proto_type type, const char *body, size_t len)
     struct proto_cancel cancel;
     struct proto_attempt ack;
     struct proto_progress progress;
+    struct proto_status status;
     AUTO_FINI(order) struct order order = { 0 };
     AUTO_FINI(outcome) struct outcome outcome = { 0 };
     int r;
@@ -349,6 +382,8 @@ static int decode(enum proto_type type, const char *body, size_t len)
         if (r == 0)
             free(progress.message);
         return r;
+    case PROTO_STATUS:
+        return proto_get_status(body, len, &status, NULL);
     }
     return ERR_PROTOCOL;
 }
@@ -386,13 +421,16 @@ static void put_sample(struct buf *b, enum proto_type type)
     case PROTO_PROGRESS:
         proto_put_progress(b, &progress);
         break;
+    case PROTO_STATUS:
+        proto_put_status(b, &(struct proto_status){ .reason = "r" });
+        break;
     }
 }
 
 static void every_cut_body_is_refused(void **state)
 {
     (void)state;
-    for (enum proto_type type = PROTO_HELLO; type <= PROTO_PROGRESS; type++) {
+    for (enum proto_type type = PROTO_HELLO; type <= PROTO_STATUS; type++) {
         AUTO_FINI(buf) struct buf b = { 0 };
         const char *body;
         size_t len;
@@ -412,7 +450,7 @@ static void every_cut_body_is_refused(void **state)
 static void a_body_with_bytes_left_over_is_refused(void **state)
 {
     (void)state;
-    for (enum proto_type type = PROTO_HELLO; type <= PROTO_PROGRESS; type++) {
+    for (enum proto_type type = PROTO_HELLO; type <= PROTO_STATUS; type++) {
         AUTO_FINI(buf) struct buf b = { 0 };
 
         put_sample(&b, type);
@@ -428,7 +466,7 @@ static void no_changed_byte_harms_the_decoder(void **state)
     unsigned refused = 0;
 
     (void)state;
-    for (enum proto_type type = PROTO_HELLO; type <= PROTO_PROGRESS; type++) {
+    for (enum proto_type type = PROTO_HELLO; type <= PROTO_STATUS; type++) {
         AUTO_FINI(buf) struct buf b = { 0 };
 
         put_sample(&b, type);
@@ -450,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hello_arrives_as_it_was_sent),
+        cmocka_unit_test(a_status_arrives_as_it_was_sent),
         cmocka_unit_test(a_hello_of_another_version_is_refused),
         cmocka_unit_test(an_order_arrives_as_it_was_sent),
         cmocka_unit_test(an_empty_order_has_empty_lists_and_no_texts),
