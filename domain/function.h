@@ -37,6 +37,7 @@ struct function {
     usec_t timeout_us; /* of a job that names none; 0: none */
     usec_t grace_us;
     bool result_from_stdout;   /* command functions: stdout is the result */
+    bool takes_inputs;         /* command functions: jobs may bring files along */
     struct limits limits;      /* of every job; a job may lower them */
     enum leftover leftover;    /* of a job that names none */
     struct retry_policy retry; /* of a job that names none */

@@ -35,6 +35,14 @@ static void check_program(struct job_spec_draft *d)
                    "the function is a warm program, whose processes live on after a job");
 }
 
+/* A program may take code from its working directory, of its own accord. */
+static void check_inputs(struct job_spec_draft *d)
+{
+    if (d->sent[SPEC_INPUTS] && !d->spec->fn->takes_inputs && !d->rules->allow_commands)
+        faults_add(d->faults, "#/inputs", "not-applicable",
+                   "the function takes no files: that needs inputs: true in its configuration");
+}
+
 static void check_members(struct job_spec_draft *d)
 {
     const struct function *fn = d->spec->fn;
@@ -55,6 +63,7 @@ static void check_members(struct job_spec_draft *d)
     if (fn && fn->kind == FUNCTION_COMMAND) {
         function_check_args(fn, d->sent[SPEC_ARGS], d->faults);
         job_spec_env_check_function(d);
+        check_inputs(d);
     }
 }
 

@@ -23,6 +23,7 @@ struct function_values {
     int64_t workers;
     int64_t max_jobs;
     int64_t leftover; /* enum leftover */
+    bool inputs;
     int64_t concurrency;
     int64_t max_rss_bytes;
     usec_t max_age_us;
@@ -47,6 +48,7 @@ const struct option config_function_keys[CONFIG_FUNCTION_KEYS] = {
     { .key = "workers", AT(workers), .kind = OPTION_NUMBER, .min = 1, .max = FUNCTION_WORKERS_MAX },
     { .key = "max_jobs", AT(max_jobs), .kind = OPTION_NUMBER, .min = 0, .max = 1000000000 },
     { .key = "leftover", AT(leftover), .kind = OPTION_CHOICE, .choices = "kill|wait|detach" },
+    { .key = "inputs", AT(inputs), .kind = OPTION_BOOL },
     { .key = "concurrency", AT(concurrency), .kind = OPTION_NUMBER, .min = 1, .max = FUNCTION_CONCURRENCY_MAX },
     { .key = "max_rss", AT(max_rss_bytes), .kind = OPTION_BYTES, .min = 0, .max = INT64_C(1) << 46 },
     { .key = "max_age", AT(max_age_us), .kind = OPTION_DURATION, .min = 0, .max = INT64_C(366) * 86400 * USEC_PER_SEC },
@@ -203,6 +205,10 @@ static void check_program(const struct function_case *c)
         function_fault(c, "result",
                        "this is for command functions; a warm program answers on"
                        " descriptor 3");
+    if (is_said(c, "inputs"))
+        function_fault(c, "inputs",
+                       "this is for command functions; a warm program has one working"
+                       " directory for all its jobs");
     if (is_said(c, "leftover"))
         function_fault(c, "leftover",
                        "this is for command functions; the processes of a warm program live"
@@ -253,6 +259,7 @@ static void add_function(struct function_table *t, struct function_values *v)
         .max_age_us = v->max_age_us,
         .ready_timeout_us = ready_timeout(v),
         .leftover = (enum leftover)v->leftover,
+        .takes_inputs = v->inputs,
         .limits = v->limits,
         .retry = v->retry,
     };

@@ -47,7 +47,7 @@ void config_load_retry(struct loader *l, const struct raw *raw, const char *pref
                        struct retry_policy *ret_policy);
 
 /* The keys of a function; offsets are config_function.c's own. */
-#define CONFIG_FUNCTION_KEYS 15
+#define CONFIG_FUNCTION_KEYS 16
 extern const struct option config_function_keys[CONFIG_FUNCTION_KEYS];
 
 struct raw_limits {

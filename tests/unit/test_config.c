@@ -110,6 +110,7 @@ static void limits_and_retries_are_loaded_with_their_units(void **state)
         "  - name: f\n"
         "    command: [wc]\n"
         "    leftover: wait\n"
+        "    inputs: true\n"
         "    limits:\n"
         "      cpu_seconds: 1.5m\n"
         "      memory_bytes: 64MiB\n"
@@ -141,6 +142,7 @@ static void limits_and_retries_are_loaded_with_their_units(void **state)
     assert_int_equal(s.functions.command_limits.values[LIMIT_CPU], 0);
     fn = &s.functions.items[0];
     assert_int_equal(fn->leftover, LEFTOVER_WAIT);
+    assert_true(fn->takes_inputs);
     assert_int_equal(fn->limits.values[LIMIT_CPU], 90 * USEC_PER_SEC);
     assert_int_equal(fn->limits.values[LIMIT_MEMORY], 64 << 20);
     assert_int_equal(fn->limits.values[LIMIT_PROCESSES], 9);
@@ -173,6 +175,7 @@ static void a_function_that_says_nothing_more_has_no_limits_and_no_retries(void 
     assert_true(limits_empty(&fn->limits));
     assert_true(limits_empty(&s.functions.command_limits));
     assert_int_equal(fn->leftover, LEFTOVER_KILL);
+    assert_false(fn->takes_inputs);
     assert_int_equal(fn->concurrency, 1);
     assert_int_equal(fn->retry.max_attempts, 1);
     assert_int_equal(fn->retry.backoff, usual.backoff);
@@ -296,6 +299,8 @@ static const struct {
       "t.yaml:4: functions[0].max_rss (f): this is for program functions" },
     { "functions:\n  - name: f\n    program: [x]\n    leftover: wait\n",
       "t.yaml:4: functions[0].leftover (f): this is for command functions" },
+    { "functions:\n  - name: f\n    program: [x]\n    inputs: true\n",
+      "t.yaml:4: functions[0].inputs (f): this is for command functions" },
     { "functions:\n  - name: f\n" COMMAND "    leftover: keep\n",
       "t.yaml:4: functions[0].leftover: \"keep\" is not kill, wait or detach" },
     /* limits and retries */

@@ -289,6 +289,34 @@ static void every_member_of_retry_is_taken(void **state)
                            "\"fatal_exit_codes\":[1,255]"));
 }
 
+/* Whether a request with inputs for this function is taken. */
+static int decode_inputs(bool takes_inputs, bool allow_commands)
+{
+    AUTO(json)
+    json_t *json =
+        json_pack("{s:s, s:[]}", "function", "free", "inputs"); /* even none at all */
+    AUTO_FINI(job_spec) struct job_spec spec = { 0 };
+    AUTO_FINI(faults) struct faults f = { 0 };
+    struct job_spec_rules rules = { .functions = &functions, .allow_commands = allow_commands };
+    struct errinfo e = { 0 };
+    int r;
+
+    items[0].takes_inputs = takes_inputs;
+    r = job_spec_decode(json, &rules, &spec, &f, &e);
+    items[0].takes_inputs = false;
+    if (r < 0)
+        assert_string_equal(f.items[0].pointer, "#/inputs");
+    return r;
+}
+
+static void files_are_for_functions_that_want_them_or_where_commands_are(void **state)
+{
+    (void)state;
+    assert_int_equal(decode_inputs(false, false), ERR_VALIDATION);
+    assert_int_equal(decode_inputs(true, false), 0);
+    assert_int_equal(decode_inputs(false, true), 0);
+}
+
 static void inputs_are_kept_as_they_were_sent(void **state)
 {
     AUTO_FINI(job_spec) struct job_spec spec = { 0 };
@@ -315,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_job_without_a_word_about_retries_is_tried_once),
         cmocka_unit_test(members_of_retry_are_laid_over_those_of_the_function),
         cmocka_unit_test(every_member_of_retry_is_taken),
+        cmocka_unit_test(files_are_for_functions_that_want_them_or_where_commands_are),
         cmocka_unit_test(inputs_are_kept_as_they_were_sent),
     };
 
