@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -557,6 +559,26 @@ static void try_out(struct cgroup *base)
     if (make(base, "probe", ALL_TREES, &leaf) == 0)
         base->power = try_to_kill(&leaf) | try_limits(&leaf);
     cgroup_leaf_remove(base, &leaf);
+}
+
+bool cgroup_can_clone_into(const struct cgroup *base)
+{
+    struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+    struct cgroup leaf;
+    long pid = -1;
+
+    if (base->dirs[CGROUP_V2] < 0)
+        return false;
+    if (make(base, "probe", 1u << CGROUP_V2, &leaf) == 0) {
+        args.cgroup = (unsigned)leaf.dirs[CGROUP_V2];
+        pid = syscall(SYS_clone3, &args, sizeof args);
+        if (pid == 0)
+            _exit(0);
+        if (pid > 0)
+            (void)waitpid((pid_t)pid, NULL, 0);
+    }
+    cgroup_leaf_remove(base, &leaf);
+    return pid > 0;
 }
 
 int cgroup_base_open(struct cgroup_base *ret_base, struct errinfo *e)

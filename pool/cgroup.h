@@ -70,6 +70,8 @@ int cgroup_base_open(struct cgroup_base *ret_base, struct errinfo *e);
 void cgroup_base_close(struct cgroup_base *b);
 /* Move back to where we were and remove what nobody is in. */
 void cgroup_base_remove(struct cgroup_base *b);
+/* Whether a process can be started in a group (CLONE_INTO_CGROUP). jobd does not rely on it. */
+bool cgroup_can_clone_into(const struct cgroup *base);
 /* Kill and remove what dead workers of any jobd left in our own group. */
 void cgroup_base_clean(const struct cgroup_base *b);
 

@@ -561,8 +561,10 @@ static bool tear_down(struct worker *w)
 
     w->program = program_free(w->program);
     (void)tree_sweep(detached_any(w->detached) ? detached_spares : NULL, w->detached);
-    if (cgroup_exists(&w->cgroup))
-        cgroup_leaf_remove(w->conf->cgroup, &w->cgroup);
+    if (cgroup_exists(&w->cgroup)) {
+        cgroup_close(&w->cgroup); /* the lock with it */
+        cgroup_worker_clear(w->conf->cgroup, w->conf->worker_id);
+    }
     w->detached = detached_free(w->detached);
     w->link = link_free(w->link);
     loop_clear_timer(w->loop, &w->ack_wait);

@@ -14,8 +14,17 @@ static const struct {
 } others[] = {
     { "config", "FILE", "Read settings and functions from a YAML file." },
     { "check-config", NULL, "Say whether the configuration is right, and stop." },
+    { "json", NULL, "With doctor: print JSON." },
     { "version", NULL, "Print the version and stop." },
     { "help", NULL, "Print this and stop." },
+};
+
+static const struct {
+    const char *word;
+    enum cmdline_action action;
+} commands[] = {
+    { "healthcheck", CMDLINE_HEALTHCHECK },
+    { "doctor", CMDLINE_DOCTOR },
 };
 
 /* -- reading ------------------------------------------------------------------------------ */
@@ -96,6 +105,8 @@ static int take_flag(struct words *w, struct cmdline *line, struct errinfo *e)
         return take_value(w, "FILE", &line->config_path, e);
     if (is_named(w, "check-config"))
         line->action = CMDLINE_CHECK_CONFIG;
+    else if (is_named(w, "json"))
+        line->json = true;
     else if (is_named(w, "version"))
         line->action = CMDLINE_VERSION;
     else if (is_named(w, "help"))
@@ -113,13 +124,17 @@ static int take_word(const char *word, struct cmdline *line, struct errinfo *e)
         line->target = word;
         return 0;
     }
-    if (line->action == CMDLINE_SERVE && text_equal(word, "healthcheck")) {
-        line->action = CMDLINE_HEALTHCHECK;
-        return 0;
-    }
-    suggest_consider(&s, "healthcheck");
-    return err_set(e, ERR_CONFIG, "there is no command \"%.100s\"; %s", word,
-                   s.nearest ? "did you mean healthcheck?" : "see jobd --help");
+    for (size_t i = 0; line->action == CMDLINE_SERVE && i < COUNT_OF(commands); i++)
+        if (text_equal(word, commands[i].word)) {
+            line->action = commands[i].action;
+            return 0;
+        }
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        suggest_consider(&s, commands[i].word);
+    if (s.nearest)
+        return err_set(e, ERR_CONFIG, "there is no command \"%.100s\"; did you mean %s?", word,
+                       s.nearest);
+    return err_set(e, ERR_CONFIG, "there is no command \"%.100s\"; see jobd --help", word);
 }
 
 static int take_next(struct words *w, struct cmdline *line, struct errinfo *e)
@@ -247,6 +262,8 @@ void cmdline_help(struct buf *out)
         "usage: jobd [OPTION]...                          serve\n"
         "       jobd healthcheck [OPTION]... [ADDRESS]    ask a running jobd whether it"
         " takes jobs\n"
+        "       jobd doctor [OPTION]... [--json]          say what this host allows, and what"
+        " would better it\n"
         "\n"
         "A value comes from the option, else from the environment, else from the file.\n"
         "In brackets: its default, its variable in the environment, its key in the"
@@ -267,6 +284,8 @@ void cmdline_help(struct buf *out)
                 " the first\n"
                 "address in run/listen of the data directory, and exits with 0 when jobd takes"
                 " jobs.\n"
+                "\n"
+                "doctor exits with 0 when all works, with 1 when something could be better.\n"
                 "\n"
                 "Exit codes: 0 stopped as asked, 1 failed, 64 wrong usage, 75 another jobd has"
                 " the data\n"

@@ -3,6 +3,8 @@
 #ifndef JOBD_SERVER_CMDLINE_H
 #define JOBD_SERVER_CMDLINE_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/clean.h"
 #include "base/err.h"
@@ -12,6 +14,7 @@ enum cmdline_action {
     CMDLINE_SERVE,
     CMDLINE_CHECK_CONFIG,
     CMDLINE_HEALTHCHECK,
+    CMDLINE_DOCTOR,
     CMDLINE_HELP,
     CMDLINE_VERSION,
 };
@@ -21,6 +24,7 @@ struct cmdline {
     enum cmdline_action action;
     const char *config_path;             /* NULL: no file */
     const char *target;                  /* HEALTHCHECK: an address, or NULL */
+    bool json;                           /* DOCTOR: for machines */
     struct text_list flags[OPTIONS_MAX]; /* of options[i], in the order given */
 };
 

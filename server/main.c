@@ -13,6 +13,7 @@
 #include "pool/supervisor.h"
 #include "server/cmdline.h"
 #include "server/config.h"
+#include "server/doctor.h"
 #include "server/front.h"
 #include "server/healthcheck.h"
 #include "server/listen.h"
@@ -126,6 +127,29 @@ static int serve(const struct settings *s)
     return exit_code;
 }
 
+static int print(const char *text)
+{
+    return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EX_IOERR : 0;
+}
+
+static int examine(const struct settings *s, bool json)
+{
+    AUTO_FINI(checkup) struct checkup checkup = { 0 };
+    AUTO_FINI(buf) struct buf text = { 0 };
+    int r;
+
+    log_set_level(LOG_WARN); /* the report is on stdout */
+    doctor_examine(s, &checkup);
+    if (json)
+        checkup_print_json(&checkup, &text);
+    else
+        checkup_print(&checkup, &text);
+    r = print(text.data);
+    if (r != 0)
+        return r;
+    return checkup_state(&checkup) == CHECK_OK ? 0 : EXIT_FAILURE;
+}
+
 static int act(const struct cmdline *line)
 {
     AUTO_FINI(settings) struct settings settings = { 0 };
@@ -136,16 +160,13 @@ static int act(const struct cmdline *line)
         return r;
     if (line->action == CMDLINE_CHECK_CONFIG)
         return check_config(&settings);
+    if (line->action == CMDLINE_DOCTOR)
+        return examine(&settings, line->json);
     if (line->action == CMDLINE_SERVE)
         return serve(&settings);
     if (healthcheck(line->target, settings.data_dir, HEALTHCHECK_TIMEOUT_US, &e) < 0)
         return complain(e.code == ERR_CONFIG ? EX_USAGE : EXIT_FAILURE, &e);
     return 0;
-}
-
-static int print(const char *text)
-{
-    return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EX_IOERR : 0;
 }
 
 int main(int argc, char **argv)
@@ -166,6 +187,7 @@ int main(int argc, char **argv)
     case CMDLINE_SERVE:
     case CMDLINE_CHECK_CONFIG:
     case CMDLINE_HEALTHCHECK:
+    case CMDLINE_DOCTOR:
         break;
     }
     return act(&line);

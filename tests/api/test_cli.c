@@ -22,6 +22,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/json_text.h"
+#include "domain/limits.h"
 #include "tests/support/tmp.h"
 
 /* Far more than a sanitizer build on a busy machine needs; a hang ends in a failure. */
@@ -398,6 +400,33 @@ static void the_health_check_tells_a_running_jobd_from_a_stopped_one(void **stat
     assert_ended(&down, 1, "no jobd is ready");
 }
 
+/* What the host allows is not ours to choose; that the report says it is. */
+static void the_doctor_reports_for_people_and_for_machines(void **state)
+{
+    AUTO_FINI(program) struct program people = { 0 }, machines = { 0 }, hopeless = { 0 };
+    AUTO(json) json_t *json = NULL;
+    const char *found;
+    int wanted;
+
+    (void)state;
+    run(&machines, "doctor --json --data-dir @data");
+    assert_int_equal(json_text_parse(machines.out.data, machines.out.len, &json, NULL), 0);
+    found = json_string_value(json_object_get(json, "state"));
+    assert_non_null(found);
+    wanted = strcmp(found, "ok") == 0 ? 0 : 1;
+    assert_ended(&machines, wanted, NULL);
+    assert_non_null(json_string_value(json_object_get(json, "containment")));
+    assert_int_equal(json_object_size(json_object_get(json, "limits")), LIMIT_MAX_);
+    assert_true(json_array_size(json_object_get(json, "checks")) >= 8);
+    run(&people, "doctor --data-dir @data");
+    assert_ended(&people, wanted, NULL);
+    assert_non_null(strstr(people.out.data, "fsync takes"));
+    assert_non_null(strstr(people.out.data, "limit memory_bytes"));
+    run(&hopeless, "doctor --data-dir /proc/none");
+    assert_ended(&hopeless, 1, NULL);
+    assert_non_null(strstr(hopeless.out.data, "failed    data_dir"));
+}
+
 static void a_unix_socket_is_served_and_removed(void **state)
 {
     AUTO_FINI(program) struct program p = { 0 }, up = { 0 };
@@ -436,6 +465,7 @@ int main(void)
         CASE(a_second_jobd_on_a_data_directory_says_so_and_ends),
         CASE(run_listen_is_there_while_it_serves),
         CASE(a_data_directory_of_a_newer_jobd_is_refused),
+        CASE(the_doctor_reports_for_people_and_for_machines),
         CASE(the_health_check_tells_a_running_jobd_from_a_stopped_one),
         CASE(a_unix_socket_is_served_and_removed),
     };

@@ -178,6 +178,7 @@ static void the_actions_are_told_apart(void **state)
         { "jobd -h", CMDLINE_HELP },
         { "jobd healthcheck --data-dir /d", CMDLINE_HEALTHCHECK },
         { "jobd --data-dir /d healthcheck unix:/s", CMDLINE_HEALTHCHECK },
+        { "jobd doctor --json", CMDLINE_DOCTOR },
     };
 
     (void)state;
@@ -205,6 +206,8 @@ static void wrong_usage_is_told_with_what_was_meant(void **state)
         { "jobd --config", "--config needs a value: --config FILE" },
         { "jobd --version=3", "--version takes no value" },
         { "jobd helthcheck", "did you mean healthcheck?" },
+        { "jobd docter", "did you mean doctor?" },
+        { "jobd doctor healthcheck", "there is no command \"healthcheck\"" },
         { "jobd serve", "there is no command \"serve\"" },
         { "jobd healthcheck a b", "there is no command \"b\"" },
     };
