@@ -332,10 +332,17 @@ static void control_event(struct engine *en)
 /* -- status ---------------------------------------------------------------------------------
  */
 
+/* One whose program is not up is there all the same. */
+static bool is_retiring(const struct link *link)
+{
+    return link->pool[0] == '\0' ? link->capacity == 0
+                                 : link->status.state == PROTO_STATE_DRAINING;
+}
+
 static bool pool_has_a_worker(struct engine *en, const struct pool *pool)
 {
     for (const struct link *link = links_first(en->links); link; link = link->next)
-        if (!link->broken && link->worker_id != 0 && link->capacity > 0 &&
+        if (!link->broken && link->worker_id != 0 && !is_retiring(link) &&
             text_equal(link->pool, pool->name))
             return true;
     return false;

@@ -379,8 +379,10 @@ static void say_hello(struct worker *w)
         hello.capacity = w->status.capacity;
         text_copy(hello.pool, sizeof hello.pool, w->conf->program->name);
     }
-    if (w->life != LIFE_SERVE)
+    if (w->life != LIFE_SERVE) {
         hello.capacity = w->status.capacity = 0;
+        w->status.state = PROTO_STATE_DRAINING;
+    }
     hello.held_count = list_held(w, hello.held);
     for (unsigned i = 0; i < w->pending_count; i++)
         if (!outcome_is_release(&w->pending[i].outcome))
