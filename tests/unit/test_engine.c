@@ -690,23 +690,28 @@ static void a_scheduled_job_runs_when_its_time_has_come(void **state)
 
 #define RETRY_DELAY_US (30 * USEC_PER_MS)
 
-/* A job that is tried again, at most so often, after RETRY_DELAY_US. more: other members. */
-static struct uuid7 submit_patient(struct fixture *fx, int max_attempts, const char *more)
+static struct uuid7 submit_policy(struct fixture *fx, char *take_payload)
 {
     struct client c = submission();
     struct uuid7 id;
 
     free(c.rq.job.payload);
-    c.rq.job.payload = mem_printf(
-        "{\"retry\":{\"max_attempts\":%d,\"backoff\":\"constant\","
-        "\"initial_delay_seconds\":0.03,\"jitter\":0%s}}",
-        max_attempts, more);
-    c.rq.job.payload_len = strlen(c.rq.job.payload);
+    c.rq.job.payload = take_payload;
+    c.rq.job.payload_len = strlen(take_payload);
     ask(fx, &c);
     assert_int_equal(c.rq.result, 0);
     id = c.rq.job.id;
     job_fini(&c.rq.job);
     return id;
+}
+
+/* A job that is tried again, at most so often, after RETRY_DELAY_US. more: other members. */
+static struct uuid7 submit_patient(struct fixture *fx, int max_attempts, const char *more)
+{
+    return submit_policy(fx,
+                         mem_printf("{\"retry\":{\"max_attempts\":%d,\"backoff\":\"constant\","
+                                    "\"initial_delay_seconds\":0.03,\"jitter\":0%s}}",
+                                    max_attempts, more));
 }
 
 static void assert_failed(struct fixture *fx, struct uuid7 id, int attempt, enum cause cause)
@@ -825,6 +830,25 @@ static void a_retry_waits_for_its_time_over_a_restart(void **state)
     worker_close(&w);
 }
 
+static void a_job_between_two_attempts_counts_as_waiting(void **state)
+{
+    struct fixture *fx = *state;
+    struct client c = submission();
+    struct worker w;
+
+    kill_front(fx);
+    fx->max_waiting_jobs = 1;
+    start_front(fx);
+    w = worker_connect(fx, 1, NULL);
+    (void)submit_policy(
+        fx, mem_str("{\"retry\":{\"max_attempts\":2,\"initial_delay_seconds\":3600}}"));
+    run_attempt(&w, 1, CAUSE_SIGNAL);
+    ask(fx, &c);
+    assert_int_equal(c.rq.result, ERR_QUEUE_FULL);
+    job_fini(&c.rq.job);
+    worker_close(&w);
+}
+
 /* A worker that gets this attempt and dies of it. */
 static void lose_worker(struct fixture *fx, int64_t worker_id, int attempt)
 {
@@ -936,6 +960,7 @@ int main(void)
         T(an_attempt_that_was_given_back_is_not_one_of_those_allowed),
         T(a_job_that_is_canceled_is_not_tried_again),
         T(a_retry_waits_for_its_time_over_a_restart),
+        T(a_job_between_two_attempts_counts_as_waiting),
         T(a_job_that_loses_its_worker_is_tried_again),
         T(a_job_that_ends_one_worker_after_another_is_quarantined),
         T(draining_waits_for_the_running_then_gives_them_back),
