@@ -28,14 +28,15 @@ static const char *const scope_texts[SCOPE_MAX_] = {
 void checkup_add(struct checkup *c, const char *name, enum check_state state, char *take_found,
                  char *take_follows, char *take_remedy)
 {
+    struct check *k = &c->items[c->count];
+
     assert(c->count < CHECKUP_MAX);
-    c->items[c->count++] = (struct check){
-        .name = name,
-        .state = state,
-        .found = take_found,
-        .follows = take_follows,
-        .remedy = take_remedy,
-    };
+    c->count++;
+    k->name = name;
+    k->state = state;
+    k->found = take_found;
+    k->follows = take_follows;
+    k->remedy = take_remedy;
 }
 
 enum check_state checkup_state(const struct checkup *c)

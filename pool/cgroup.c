@@ -28,6 +28,7 @@
 
 #define ALL_TREES      ((1u << CGROUP_TREES) - 1)
 #define FILE_TEXT_SIZE 4096
+#define LOCK_ROUNDS    100
 #define DETACH_ROUNDS  100
 #define PROBE_WAIT_US  USEC_PER_SEC
 #define KILL_WAIT_US   USEC_PER_SEC /* then once more, and a line in the log */
@@ -360,13 +361,39 @@ static char *worker_name(int64_t worker_id, char room[CGROUP_NAME_SIZE])
     return room;
 }
 
-/* Whoever cleans up after dead workers takes this lock, and so finds the living ones. */
-static bool lock_group(const struct cgroup *g)
+/* Whoever cleans up after the dead takes this lock, and so finds the living. */
+static bool lock_group(const struct cgroup *g, int operation)
 {
     for (int t = 0; t < CGROUP_TREES; t++)
         if (g->dirs[t] >= 0)
-            return flock(g->dirs[t], LOCK_EX | LOCK_NB) == 0;
+            return flock(g->dirs[t], operation) == 0;
     return false;
+}
+
+static bool is_linked(const struct cgroup *parent, const struct cgroup *g)
+{
+    for (int t = 0; t < CGROUP_TREES; t++)
+        if (g->dirs[t] >= 0 && faccessat(parent->dirs[t], g->name, F_OK, 0) < 0)
+            return false;
+    return true;
+}
+
+/* Make and lock it, although another jobd may be removing it as a dead one's in between. */
+static int make_locked(const struct cgroup *parent, const char *name, int operation,
+                       struct cgroup *ret_group)
+{
+    int err = 0;
+
+    for (int i = 0; i < LOCK_ROUNDS; i++) {
+        err = make(parent, name, ALL_TREES, ret_group);
+        if (!cgroup_exists(ret_group))
+            return err;
+        (void)lock_group(ret_group, operation);
+        if (is_linked(parent, ret_group))
+            return err;
+        cgroup_close(ret_group);
+    }
+    return err != 0 ? err : EBUSY;
 }
 
 /* Let leaves have the controllers. */
@@ -386,9 +413,7 @@ int cgroup_worker_open(const struct cgroup *base, int64_t worker_id, struct cgro
 {
     char name[CGROUP_NAME_SIZE];
 
-    errno = make(base, worker_name(worker_id, name), ALL_TREES, ret_worker);
-    if (errno == 0 && !lock_group(ret_worker))
-        errno = EBUSY;
+    errno = make_locked(base, worker_name(worker_id, name), LOCK_EX, ret_worker);
     if (errno != 0) {
         int r = err_sys(e, "making the control group %s/%s", base->name, name);
 
@@ -409,7 +434,7 @@ static void remove_children(int dir_fd, const char *kinds)
     if (!dir)
         return;
     (void)fd_take(&fd);
-    while ((entry = readdir(dir)) != NULL)
+    while ((entry = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe): own stream */
         if (entry->d_type == DT_DIR && strchr(kinds, entry->d_name[0]) &&
             entry->d_name[0] != '.')
             (void)unlinkat(dir_fd, entry->d_name, AT_REMOVEDIR);
@@ -447,7 +472,7 @@ static void clear_worker(const struct cgroup *base, const char *name)
     struct cgroup g;
 
     open_existing(base, name, &g);
-    if (cgroup_exists(&g) && lock_group(&g))
+    if (cgroup_exists(&g) && lock_group(&g, LOCK_EX | LOCK_NB))
         clear_group(base, &g);
     cgroup_close(&g);
 }
@@ -594,7 +619,8 @@ int cgroup_base_open(struct cgroup_base *ret_base, struct errinfo *e)
     if (r < 0)
         return r;
     (void)snprintf(name, sizeof name, "jobd-%d", (int)getpid());
-    err = make(&b->own, name, ALL_TREES, &b->group);
+    /* After an exec(2) of ours our workers have the lock already. */
+    err = make_locked(&b->own, name, LOCK_EX | LOCK_NB, &b->group);
     if (!cgroup_exists(&b->group)) {
         errno = err;
         r = err_sys(e, "making the control group %s", name);
@@ -649,7 +675,7 @@ static void each_child(const struct cgroup *parent, const char *prefix, const ch
         if (!dir)
             continue;
         (void)fd_take(&fd);
-        while ((entry = readdir(dir)) != NULL)
+        while ((entry = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe): own stream */
             if (entry->d_type == DT_DIR && text_starts(entry->d_name, prefix, NULL) &&
                 strlen(entry->d_name) < CGROUP_NAME_SIZE && strcmp(entry->d_name, except) != 0)
                 fn(parent, entry->d_name);
@@ -664,11 +690,13 @@ static void clean_base(const struct cgroup *own, const char *name)
     open_existing(own, name, &base);
     base.power = CGROUP_KILL | CGROUP_EVENTS;
     each_child(&base, "w", "", clear_worker);
-    for (int t = 0; t < CGROUP_TREES; t++)
-        if (base.dirs[t] >= 0)
-            remove_children(base.dirs[t], "dmp");
+    if (lock_group(&base, LOCK_EX | LOCK_NB)) {
+        for (int t = 0; t < CGROUP_TREES; t++)
+            if (base.dirs[t] >= 0)
+                remove_children(base.dirs[t], "dmp");
+        remove_dirs(own, name);
+    }
     cgroup_close(&base);
-    remove_dirs(own, name);
 }
 
 void cgroup_base_clean(const struct cgroup_base *b)
