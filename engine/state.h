@@ -13,19 +13,9 @@
 #include "base/uuid7.h"
 #include "engine/engine.h"
 #include "engine/failing.h"
+#include "engine/inbox.h"
 #include "engine/links.h"
 #include "engine/owned.h"
-
-/* What any thread asks for, in the order of asking. */
-struct inbox {
-    pthread_mutex_t mutex; /* guards the list and `asleep`; a leaf */
-    struct engine_request *first;
-    struct engine_request **last_next;
-    bool asleep; /* the engine waits in epoll and wants a write to its wake_fd */
-    bool closed; /* engine_run() is over: requests are refused at once */
-    bool stop;   /* engine_stop() was called */
-    bool stop_now;
-};
 
 /* An attempt that has ended, until the transaction that records it is committed. */
 struct ending {
@@ -61,7 +51,6 @@ struct engine {
     usec_t progress_last_us; /* monotonic: when it was last */
 
     int epoll_fd;
-    int wake_fd;    /* eventfd */
     int control_fd; /* to the supervisor */
 
     bool draining;
@@ -89,6 +78,11 @@ void engine_settle(struct engine *en, int64_t worker_id, bool from_spool,
 void engine_settle_lost(struct engine *en, const struct owned *o, const char *why);
 /* An attempt that the ledger gave to a worker but that never reached it. */
 void engine_settle_never_started(struct engine *en, const struct owned *o);
+
+/* reports.c: what the links call; ctx is the engine. */
+extern const struct links_events reports_events;
+/* A worker is gone, and so is its whole tree. */
+void reports_worker_exited(struct engine *en, const struct control_msg *msg);
 
 /* The pool of that name, or NULL. */
 struct pool *engine_pool(struct engine *en, const char *name);

@@ -17,68 +17,31 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "engine/effects.h"
 #include "engine/state.h"
 #include "engine/verdict.h"
 #include "pool/spool.h"
 
 #define DUE_BATCH 1000
 
-enum effect_kind {
-    EFFECT_CHANGED, /* id is now in state: wake those who wait */
-    EFFECT_RUN,     /* worker_id owns (id, attempt): send it the order */
-    EFFECT_CANCEL,  /* tell worker_id to stop (id, attempt) */
-    EFFECT_SETTLED, /* (id, attempt) is in nobody's hand any more */
-    EFFECT_RETRIED, /* (id, attempt) has failed of this cause and is tried again: for the log */
-    EFFECT_QUARANTINED, /* ... and is not, as it has ended too many workers */
-};
-
-struct effect {
-    enum effect_kind kind;
-    struct uuid7 id;
-    int attempt;
-    int64_t worker_id;
-    enum job_state state;               /* CHANGED */
-    usec_t started_at_us;               /* RUN */
-    struct order *order;                /* RUN; owned */
-    enum proto_cancel_mode cancel_mode; /* CANCEL */
-    usec_t grace_us;                    /* CANCEL */
-    enum cause cause;                   /* RETRIED */
-    usec_t delay_us;                    /* RETRIED */
-};
-
 struct turn {
     struct engine *en;
     struct engine_request *requests;
     usec_t now_us;
-    struct effect *effects;
-    size_t effect_count;
-    size_t effect_capacity;
+    struct effects effects;
     int64_t waiting_delta;
     usec_t next_due_us; /* what en->next_due_us becomes */
     struct errinfo err; /* of the first call that failed */
 };
 
-static struct effect *add_effect(struct turn *t, enum effect_kind kind, struct uuid7 id)
-{
-    struct effect *f;
-
-    if (t->effect_count == t->effect_capacity) {
-        t->effect_capacity = t->effect_capacity ? t->effect_capacity * 2 : 64;
-        t->effects = mem_resize(t->effects, t->effect_capacity, sizeof *t->effects);
-    }
-    f = &t->effects[t->effect_count++];
-    *f = (struct effect){ .kind = kind, .id = id };
-    return f;
-}
-
 static void job_changed(struct turn *t, struct uuid7 id, enum job_state state)
 {
-    add_effect(t, EFFECT_CHANGED, id)->state = state;
+    effects_add(&t->effects, EFFECT_CHANGED, id)->state = state;
 }
 
 static void attempt_settled(struct turn *t, struct uuid7 id, int attempt, int64_t worker_id)
 {
-    struct effect *f = add_effect(t, EFFECT_SETTLED, id);
+    struct effect *f = effects_add(&t->effects, EFFECT_SETTLED, id);
 
     f->attempt = attempt;
     f->worker_id = worker_id;
@@ -135,7 +98,7 @@ static int retry_job(struct turn *t, const struct outcome *o, usec_t delay_us)
         return r;
     t->waiting_delta += 1;
     note_due(t, due_us);
-    f = add_effect(t, EFFECT_RETRIED, o->job_id);
+    f = effects_add(&t->effects, EFFECT_RETRIED, o->job_id);
     f->attempt = o->attempt;
     f->cause = o->cause;
     f->delay_us = delay_us;
@@ -152,7 +115,7 @@ static int quarantine_job(struct turn *t, const struct outcome *o, int64_t losse
 
     last.cause = CAUSE_QUARANTINED;
     last.message = message;
-    add_effect(t, EFFECT_QUARANTINED, o->job_id)->attempt = o->attempt;
+    effects_add(&t->effects, EFFECT_QUARANTINED, o->job_id)->attempt = o->attempt;
     return store_job_finish(t->en->conf.store, &last, JOB_FAILED, t->now_us, &t->err);
 }
 
@@ -256,7 +219,7 @@ static int cancel_owned(struct turn *t, struct engine_request *rq, const struct 
     } else if (rq->mode != CANCEL_FORCE) {
         return 0; /* it is stopping already */
     }
-    f = add_effect(t, EFFECT_CANCEL, job->id);
+    f = effects_add(&t->effects, EFFECT_CANCEL, job->id);
     f->attempt = job->attempt;
     f->worker_id = job->worker_id;
     f->cancel_mode = rq->mode == CANCEL_FORCE ? PROTO_CANCEL_FORCE : PROTO_CANCEL_GRACEFUL;
@@ -377,7 +340,7 @@ static int dispatch(struct turn *t, const struct link *link, const struct job *j
         return reject(t, job, &why);
     }
     job_changed(t, job->id, JOB_RUNNING);
-    f = add_effect(t, EFFECT_RUN, job->id);
+    f = effects_add(&t->effects, EFFECT_RUN, job->id);
     f->attempt = job->attempt;
     f->worker_id = link->worker_id;
     f->started_at_us = t->now_us;
@@ -437,73 +400,6 @@ static int apply_claims(struct turn *t)
 /* -- after the commit -----------------------------------------------------------------------
  */
 
-static void publish_run(struct engine *en, const struct effect *f)
-{
-    struct link *link = links_find(en->links, f->worker_id);
-
-    (void)owned_add(&en->owned, f->id, f->attempt, f->worker_id, f->started_at_us);
-    if (link) /* else it has just gone: its next HELLO, or its exit, settles this attempt */
-        proto_put_run(&link->out, f->order);
-}
-
-static void publish_cancel(struct engine *en, const struct effect *f)
-{
-    struct link *link = links_find(en->links, f->worker_id);
-    struct proto_cancel cancel = {
-        .job_id = f->id, .attempt = f->attempt, .mode = f->cancel_mode, .grace_us = f->grace_us
-    };
-    struct owned *owned = owned_find_attempt(&en->owned, f->id, f->attempt);
-
-    if (owned)
-        owned->canceling = true;
-    if (link)
-        proto_put_cancel(&link->out, &cancel);
-}
-
-static void publish_settled(struct engine *en, const struct effect *f)
-{
-    struct link *link = links_find(en->links, f->worker_id);
-    struct proto_attempt ack = { .job_id = f->id, .attempt = f->attempt };
-
-    owned_remove(&en->owned, f->id, f->attempt);
-    if (link)
-        proto_put_ack(&link->out, &ack);
-}
-
-static void log_ending(const struct effect *f)
-{
-    char id[UUID7_TEXT_SIZE];
-
-    (void)uuid7_format(f->id, id);
-    if (f->kind == EFFECT_QUARANTINED)
-        log_warn("job.quarantined", LSTR("job_id", id), LI64("attempt", f->attempt));
-    else
-        log_info("job.retry", LSTR("job_id", id), LI64("attempt", f->attempt),
-                 LI64("delay_us", f->delay_us), LSTR("reason", cause_meta(f->cause)->slug));
-}
-
-static void publish_effect(struct engine *en, const struct effect *f)
-{
-    switch (f->kind) {
-    case EFFECT_CHANGED:
-        waiters_changed(en->waiters, f->id, f->state);
-        break;
-    case EFFECT_RUN:
-        publish_run(en, f);
-        break;
-    case EFFECT_CANCEL:
-        publish_cancel(en, f);
-        break;
-    case EFFECT_SETTLED:
-        publish_settled(en, f);
-        break;
-    case EFFECT_RETRIED:
-    case EFFECT_QUARANTINED:
-        log_ending(f);
-        break;
-    }
-}
-
 static void drop_endings(struct engine *en)
 {
     struct ending *end;
@@ -534,8 +430,7 @@ static void turn_publish(struct turn *t)
 
     en->waiting_jobs += t->waiting_delta;
     en->next_due_us = t->next_due_us;
-    for (size_t i = 0; i < t->effect_count; i++)
-        publish_effect(en, &t->effects[i]);
+    effects_publish(&t->effects, en);
     publish_progress(en);
     drop_endings(en);
     links_flush(en->links);
@@ -563,16 +458,6 @@ static void turn_abandon(struct turn *t)
     for (size_t i = 0; i < en->pool_count; i++)
         en->pools[i].may_have_jobs = true;
     refuse_requests(t, &t->err);
-}
-
-static void turn_fini(struct turn *t)
-{
-    for (size_t i = 0; i < t->effect_count; i++)
-        if (t->effects[i].order) {
-            order_fini(t->effects[i].order);
-            free(t->effects[i].order);
-        }
-    free(t->effects);
 }
 
 /* -- the turn -------------------------------------------------------------------------------
@@ -654,7 +539,7 @@ static int carry_out(struct turn *t, int (*apply)(struct turn *t))
         turn_publish(t);
     else
         turn_abandon(t);
-    turn_fini(t);
+    effects_fini(&t->effects);
     return r;
 }
 

@@ -1,0 +1,56 @@
+/* engine/effects.h - what must happen once a transaction is on disk.
+ *
+ * A turn (engine/turn.c) collects effects while its transaction is open; they are published
+ * after the commit, in their order, or thrown away with it. Belongs to the engine thread.
+ */
+#ifndef JOBD_ENGINE_EFFECTS_H
+#define JOBD_ENGINE_EFFECTS_H
+
+#include <stddef.h>
+
+#include "base/clean.h"
+#include "base/clock.h"
+#include "base/uuid7.h"
+#include "domain/job_state.h"
+#include "domain/order.h"
+#include "domain/outcome.h"
+#include "pool/proto.h"
+
+struct engine;
+
+enum effect_kind {
+    EFFECT_CHANGED, /* id is now in state: wake those who wait */
+    EFFECT_RUN,     /* worker_id owns (id, attempt): send it the order */
+    EFFECT_CANCEL,  /* tell worker_id to stop (id, attempt) */
+    EFFECT_SETTLED, /* (id, attempt) is in nobody's hand any more */
+    EFFECT_RETRIED, /* (id, attempt) has failed of this cause and is tried again: for the log */
+    EFFECT_QUARANTINED, /* ... and is not, as it has ended too many workers */
+};
+
+struct effect {
+    enum effect_kind kind;
+    struct uuid7 id;
+    int attempt;
+    int64_t worker_id;
+    enum job_state state;               /* CHANGED */
+    usec_t started_at_us;               /* RUN */
+    struct order *order;                /* RUN; owned */
+    enum proto_cancel_mode cancel_mode; /* CANCEL */
+    usec_t grace_us;                    /* CANCEL */
+    enum cause cause;                   /* RETRIED */
+    usec_t delay_us;                    /* RETRIED */
+};
+
+struct effects {
+    struct effect *items;
+    size_t count;
+    size_t capacity;
+};
+
+/* A new one at the end, to be filled in; borrowed until the next is added. */
+struct effect *effects_add(struct effects *fs, enum effect_kind kind, struct uuid7 id);
+/* Carry them out. */
+void effects_publish(const struct effects *fs, struct engine *en);
+void effects_fini(struct effects *fs);
+
+#endif

@@ -1,0 +1,118 @@
+#include "engine/inbox.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+int inbox_init(struct inbox *in, struct errinfo *e)
+{
+    *in = (struct inbox){ .wake_fd = -1 };
+    in->last_next = &in->first;
+    (void)pthread_mutex_init(&in->mutex, NULL); /* cannot fail for the default kind */
+    in->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (in->wake_fd < 0)
+        return err_sys(e, "eventfd");
+    return 0;
+}
+
+static void refuse_all(struct engine_request *list)
+{
+    struct engine_request *next;
+
+    for (struct engine_request *rq = list; rq; rq = next) {
+        next = rq->next;
+        rq->result =
+            err_set(&rq->err, ERR_DRAINING, "the server is shutting down: try another one");
+        rq->done(rq);
+    }
+}
+
+void inbox_fini(struct inbox *in)
+{
+    refuse_all(in->first);
+    fd_fini(&in->wake_fd);
+    (void)pthread_mutex_destroy(&in->mutex);
+}
+
+void inbox_wake(struct inbox *in)
+{
+    static const uint64_t one = 1;
+
+    (void)!write(in->wake_fd, &one, sizeof one); /* fails only when it is readable already */
+}
+
+void inbox_awake(struct inbox *in)
+{
+    uint64_t count;
+
+    (void)!read(in->wake_fd, &count, sizeof count);
+}
+
+void inbox_put(struct inbox *in, struct engine_request *rq)
+{
+    bool asleep;
+    bool closed;
+
+    rq->next = NULL;
+    rq->result = 0;
+    (void)pthread_mutex_lock(&in->mutex);
+    closed = in->closed;
+    if (!closed) {
+        *in->last_next = rq;
+        in->last_next = &rq->next;
+    }
+    asleep = in->asleep;
+    in->asleep = false;
+    (void)pthread_mutex_unlock(&in->mutex);
+    if (closed)
+        refuse_all(rq);
+    else if (asleep)
+        inbox_wake(in);
+}
+
+void inbox_stop(struct inbox *in, bool now)
+{
+    (void)pthread_mutex_lock(&in->mutex);
+    in->stop = true;
+    in->stop_now = in->stop_now || now;
+    (void)pthread_mutex_unlock(&in->mutex);
+    inbox_wake(in);
+}
+
+struct engine_request *inbox_take(struct inbox *in, bool *ret_stop, bool *ret_stop_now)
+{
+    struct engine_request *list;
+
+    (void)pthread_mutex_lock(&in->mutex);
+    list = in->first;
+    in->first = NULL;
+    in->last_next = &in->first;
+    in->asleep = false;
+    *ret_stop = in->stop;
+    *ret_stop_now = in->stop_now;
+    (void)pthread_mutex_unlock(&in->mutex);
+    return list;
+}
+
+bool inbox_sleep(struct inbox *in)
+{
+    bool empty;
+
+    (void)pthread_mutex_lock(&in->mutex);
+    empty = !in->first;
+    in->asleep = empty;
+    (void)pthread_mutex_unlock(&in->mutex);
+    return empty;
+}
+
+void inbox_close(struct inbox *in)
+{
+    bool stop;
+    bool stop_now;
+
+    (void)pthread_mutex_lock(&in->mutex);
+    in->closed = true;
+    (void)pthread_mutex_unlock(&in->mutex);
+    refuse_all(inbox_take(in, &stop, &stop_now));
+}
