@@ -89,11 +89,30 @@ void slots_feed(struct program *p, struct warm *w, struct order *take_order)
 /* ---- the end ------------------------------------------------------------------------------
  */
 
+/* The program has the function's limits, so a job that lowered one does not have its own. What
+ * is counted here holds for each job. */
+static void fix_limits(const struct slot *s, const struct limits *job, struct outcome *o)
+{
+    const struct limits *program = &s->program->fn->limits;
+
+    for (int i = 0; i < LIMIT_MAX_; i++)
+        if (job->values[i] != program->values[i])
+            o->limits_enforced &= ~(1u << i);
+    if (job->values[LIMIT_OUTPUT] > 0)
+        o->limits_enforced |= 1u << LIMIT_OUTPUT;
+    if (job->values[LIMIT_CPU] > 0 && cage_cpu_us(&s->warm->cage) >= 0) {
+        o->limits_enforced |= 1u << LIMIT_CPU;
+        o->limits_by_cgroup |= 1u << LIMIT_CPU;
+    }
+    o->limits_by_cgroup &= o->limits_enforced;
+}
+
 static void slot_finish(struct slot *s, enum cause cause, char *take_message,
                         const int *wait_status, int leftovers)
 {
     const struct attempt_host *host = s->program->host;
     struct warm *w = s->warm;
+    struct limits limits = s->attempt.order.limits;
     struct outcome o;
 
     if (take_message != s->message)
@@ -104,6 +123,7 @@ static void slot_finish(struct slot *s, enum cause cause, char *take_message,
     if (w->limit > 1)
         s->cost = (struct cage_cost){ 0 }; /* of all that it held, and not of this one */
     cage_report(&w->cage, &s->cost, &o);
+    fix_limits(s, &limits, &o);
     if (wait_status && WIFEXITED(*wait_status))
         o.exit_code = WEXITSTATUS(*wait_status);
     if (wait_status && WIFSIGNALED(*wait_status))

@@ -162,14 +162,17 @@ static int start_process(struct warm *w, const char **ret_stage, struct errinfo 
     char fd[] = "JOBD_FD=3";
     char *extra[] = { name, fd, w->kin.mark, NULL };
     AUTO(mem) char **env = spawn_environment(extra);
+    struct limits limits = fn->limits;
     int r;
 
+    limits.values[LIMIT_CPU] = 0; /* of a job, not of the program's life */
+    limits.values[LIMIT_OUTPUT] = 0;
     *ret_stage = "pipes";
     r = pipes_open(&w->pipes, w->conf->loop, &conf, sc.fds, e);
     if (r < 0)
         return r;
     sc.env = env;
-    cage_open(&w->cage, w->conf->cage, &fn->limits);
+    cage_open(&w->cage, w->conf->cage, &limits);
     w->cage.other = &w->twin->kin;
     r = cage_spawn(&w->cage, &sc, &w->pid, ret_stage, e);
     if (r == 0)
