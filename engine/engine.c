@@ -13,6 +13,9 @@
 
 #define EVENTS_MAX      64
 #define WAITERS_DEFAULT 20000
+#define LEAVE_US        (3 * USEC_PER_SEC) /* at most, for those who are being answered */
+#define LEAVE_QUIET_US  (20 * USEC_PER_MS)
+#define LEAVE_LOOK_US   (2 * USEC_PER_MS) /* between looks at who is */
 /* How late a job may become due when the wall clock has been set ahead. */
 #define WALL_LOOK_US USEC_PER_SEC
 
@@ -67,6 +70,36 @@ static void force_drain(struct engine *en)
     links_flush(en->links);
 }
 
+/* Another front will go on with everything: only those who are connected are still answered. */
+static void leave(struct engine *en)
+{
+    if (en->leaving)
+        return;
+    en->leaving = true;
+    en->leave_deadline_us = clock_mono_us() + LEAVE_US;
+    if (en->conf.on_leave)
+        en->conf.on_leave(en->conf.ctx);
+    waiters_drain(en->waiters);
+    log_info("engine.leaving", LI64("in_hand", owned_count(&en->owned)));
+}
+
+/* Whoever has just connected is given a moment to be heard. */
+static bool has_left(struct engine *en)
+{
+    usec_t now_us = clock_mono_us();
+
+    if (!en->leaving)
+        return false;
+    if (en->conf.is_serving && en->conf.is_serving(en->conf.ctx))
+        en->leave_quiet_us = 0;
+    else if (en->leave_quiet_us == 0)
+        en->leave_quiet_us = now_us;
+    if (now_us >= en->leave_deadline_us)
+        return true;
+    return en->leave_quiet_us != 0 && now_us - en->leave_quiet_us >= LEAVE_QUIET_US &&
+           !en->endings;
+}
+
 static void control_event(struct engine *en)
 {
     for (;;) {
@@ -85,6 +118,8 @@ static void control_event(struct engine *en)
             reports_worker_exited(en, &msg);
         else if (msg.type == CONTROL_STOP || msg.type == CONTROL_STOP_NOW)
             drain(en, msg.type == CONTROL_STOP_NOW);
+        else if (msg.type == CONTROL_LEAVE)
+            leave(en);
     }
 }
 
@@ -217,6 +252,8 @@ static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
         earlier(&wait_us, links_pause_end_us(en->links) - now_us);
     if (en->draining && !en->drain_forced)
         earlier(&wait_us, en->drain_deadline_us - now_us);
+    if (en->leaving)
+        earlier(&wait_us, LEAVE_LOOK_US);
     return wait_us;
 }
 
@@ -250,7 +287,7 @@ int engine_run(struct engine *en, struct errinfo *e)
 {
     int r = 0;
 
-    while (r == 0 && !en->lost && !drained(en)) {
+    while (r == 0 && !en->lost && !drained(en) && !has_left(en)) {
         struct engine_request *requests;
         usec_t next_waiter_us;
         bool stop;

@@ -41,6 +41,12 @@ struct engine_conf {
     /* Called once on the engine thread when recovery is done and workers are there; may be
      * NULL. */
     void (*on_ready)(void *ctx);
+    /* Called once on the engine thread when this front is to leave while jobd goes on: let
+     * nobody new in. May be NULL. */
+    void (*on_leave)(void *ctx);
+    /* Whether somebody is still being answered: the engine leaves when nobody is. NULL: nobody
+     * ever is. */
+    bool (*is_serving)(void *ctx);
     void *ctx;
 };
 
@@ -50,7 +56,8 @@ int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struc
 struct engine *engine_free(struct engine *en);
 DEFINE_AUTO(engine, struct engine)
 
-/* The loop. Returns 0 when it has drained after CONTROL_STOP, or < 0 when it cannot go on (the
+/* The loop. Returns 0 when it has drained after CONTROL_STOP, or has left after CONTROL_LEAVE
+ * (attempts go on in their workers), or < 0 when it cannot go on (the
  * supervisor is gone, or the database is lost): the process should then exit. */
 int engine_run(struct engine *en, struct errinfo *e);
 

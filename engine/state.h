@@ -57,6 +57,9 @@ struct engine {
     bool drain_forced;        /* what still ran has been told to stop */
     usec_t drain_deadline_us; /* monotonic */
     struct failing failing;   /* of the store */
+    bool leaving;             /* CONTROL_LEAVE has come */
+    usec_t leave_deadline_us; /* monotonic: then whoever is still being answered is left */
+    usec_t leave_quiet_us;    /* monotonic: since when nobody is; 0: somebody is */
     bool was_ready;           /* on_ready has been called */
     bool lost;                /* the supervisor is gone */
 

@@ -124,7 +124,7 @@ static void front_down(struct supervisor *s, int own_code)
     if (own_code > 0 && !f->ever_ready)
         /* It cannot start, and has said why. EX_TEMPFAIL from us means something else. */
         begin_end(s, own_code == EX_TEMPFAIL ? EXIT_FAILURE : own_code);
-    else if (own_code == 0 && stopping)
+    else if (own_code == 0 && stopping && !f->leaving)
         begin_end(s, 0);
     else if (f->failures >= EARLY_ENDS_MAX ||
              (stopping && !passes && f->stop_starts >= STOP_STARTS_MAX)) {
@@ -153,7 +153,7 @@ static void log_exit(enum log_level level, const char *event, int64_t worker_id,
 static void front_ended(struct supervisor *s, int wait_status)
 {
     int own_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
-    bool expected = own_code == 0 && s->stop != STOP_NOT;
+    bool expected = own_code == 0 && (s->stop != STOP_NOT || s->front.leaving);
 
     log_exit(expected ? LOG_INFO : LOG_ERROR, "front.exited", 0, s->front.process.pid,
              wait_status);
@@ -197,8 +197,9 @@ static bool is_known(void *ctx, pid_t pid)
 {
     struct supervisor *s = ctx;
 
-    return pid == s->front.process.pid || slots_find(&s->slots, pid) != NULL ||
-           elders_find_child(&s->elders, pid) != NULL || detached_spares(s->detached, pid);
+    return pid == s->front.process.pid || pid == s->succession.check.pid ||
+           slots_find(&s->slots, pid) != NULL || elders_find_child(&s->elders, pid) != NULL ||
+           detached_spares(s->detached, pid);
 }
 
 /* By the time that a worker can be reaped its children are ours. They are swept before the
@@ -222,6 +223,8 @@ static void reap(struct supervisor *s)
             worker_lost = true;
         } else if (pid == s->front.process.pid) {
             front_ended(s, status);
+        } else {
+            (void)succession_reaped(s, pid, status);
         }
     }
     if (worker_lost) {
@@ -289,12 +292,14 @@ static void start_front(struct supervisor *s, usec_t now_us)
     struct errinfo e;
     int pid;
 
-    if (s->phase > PHASE_DRAIN || !child_is_due(&f->process, now_us))
+    if (s->phase > PHASE_DRAIN || s->succession.state == SUCCESSION_LEAVING ||
+        !child_is_due(&f->process, now_us))
         return;
     if (s->phase == PHASE_DRAIN)
         f->stop_starts++;
     f->ready = false;
     f->full = false;
+    f->leaving = false;
     pid = supervisor_fork_front(s, &e);
     if (pid < 0) {
         log_error("front.start_failed", LSTR("reason", e.text));
@@ -339,6 +344,7 @@ static void stop_asked(struct supervisor *s, const struct signalfd_siginfo *info
              LI64("sender_pid", info->ssi_pid));
     switch (s->phase) {
     case PHASE_SERVE:
+        succession_give_up(s);
         s->phase = PHASE_DRAIN;
         s->stop = STOP_DRAIN;
         s->deadline_us = clock_mono_us() + s->conf->stop_timeout_us;
@@ -362,8 +368,8 @@ static void read_signals(struct supervisor *s)
     while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             stop_asked(s, &info);
-        else if (info.ssi_signo == SIGHUP)
-            log_info("supervisor.signal_ignored", LSTR("signal", "HUP"));
+        else if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR2)
+            succession_ask(s, (int)info.ssi_signo);
         /* SIGCHLD: reap() asks the kernel each time */
     }
 }
@@ -378,8 +384,10 @@ static usec_t earlier(usec_t a, usec_t b)
 /* When there is something to do even if nothing happens. */
 static usec_t next_due(const struct supervisor *s)
 {
-    usec_t due_us = s->deadline_us;
+    usec_t due_us = earlier(s->deadline_us, s->succession.deadline_us);
 
+    if (s->succession.state == SUCCESSION_LEAVING && s->front.process.pid == 0)
+        return 0;
     if (s->phase <= PHASE_DRAIN && s->front.process.pid == 0)
         due_us = earlier(due_us, s->front.process.start_at_us);
     for (size_t i = 0; s->phase == PHASE_SERVE && i < s->slots.count; i++) {
@@ -404,6 +412,7 @@ static void wait_for_event(struct supervisor *s)
     s->polls[1] =
         (struct pollfd){ .fd = s->front.control_fd,
                          .events = (short)(s->front.full ? POLLIN | POLLOUT : POLLIN) };
+    s->polls[2] = (struct pollfd){ .fd = s->succession.check.fd, .events = POLLIN };
     elders_poll_prepare(&s->elders, s->polls + SUPERVISOR_POLLS);
     /* Every cause is looked at anyway. */
     (void)poll(s->polls, SUPERVISOR_POLLS + s->elders.count, (int)wait_ms);
@@ -421,6 +430,7 @@ static void loop(struct supervisor *s)
         look_after_elders(s);
         now_us = clock_mono_us();
         check_deadline(s, now_us);
+        succession_turn(s, now_us);
         start_workers(s, now_us);
         start_front(s, now_us);
         supervisor_tell_front(s);
@@ -445,6 +455,7 @@ static int open_signals(int *ret_fd, struct errinfo *e)
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGUSR2);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* cannot fail with SIG_BLOCK */
     fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
@@ -466,7 +477,16 @@ static void prepare_containment(struct supervisor *s)
     cgroup_base_clean(&s->cgroup);
 }
 
-/* The workers that a killed supervisor has left: all that there will be of their kind. */
+/* Of the image before this one. */
+static bool is_child(pid_t pid)
+{
+    siginfo_t info;
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* The workers that a killed supervisor, or the image before this one, has left: all that there
+ * will be of their kind. */
 static int adopt_workers(struct supervisor *s, struct errinfo *e)
 {
     AUTO_FINI(worker_census) struct worker_census c = { 0 };
@@ -480,7 +500,8 @@ static int adopt_workers(struct supervisor *s, struct errinfo *e)
         s->last_worker_id = c.highest_worker_id;
     elders_init(&s->elders, c.count);
     for (size_t i = 0; i < c.count; i++)
-        elders_add(&s->elders, &c.items[i].info, fd_take(&c.items[i].pid_fd), false);
+        elders_add(&s->elders, &c.items[i].info, fd_take(&c.items[i].pid_fd),
+                   is_child(c.items[i].info.pid));
     if (c.count > 0 || c.dead_count > 0)
         log_info("supervisor.adopted", LI64("workers", elders_alive(&s->elders, NULL)),
                  LI64("done_workers", c.count - elders_alive(&s->elders, NULL)),
@@ -520,7 +541,12 @@ static int prepare(struct supervisor *s, struct errinfo *e)
     make_room(s);
     prepare_containment(s);
     kill_survivors(s);
-    return run_files_open(s->conf->data_dir, &s->listen_fd, e);
+    if (!s->conf->handover)
+        return run_files_open(s->conf->data_dir, &s->listen_fd, e);
+    (void)tree_sweep(is_known, s); /* of a worker that died just before the change */
+    s->listen_fd = s->conf->handover->front_socket_fd;
+    s->front.ever_ready = true; /* an earlier one, of the earlier image */
+    return 0;
 }
 
 static struct supervisor *supervisor_free(struct supervisor *s)
@@ -553,7 +579,8 @@ int supervisor_run(const struct supervisor_conf *conf)
     int r;
 
     s->conf = conf;
-    s->signal_fd = s->listen_fd = s->front.control_fd = -1;
+    s->signal_fd = s->listen_fd = s->front.control_fd = s->succession.check.fd = -1;
+    s->succession.deadline_us = NEVER;
     cgroup_none(&s->cgroup.group);
     cgroup_none(&s->cgroup.own);
     s->deadline_us = NEVER;

@@ -2,7 +2,8 @@
  * workers.
  *
  * One thread; a correct init (reaps everything, forwards signals), a subreaper; after start-up
- * it allocates nothing. Signals: SIGTERM or SIGINT drains and stops, a second one stops now.
+ * it allocates nothing. Signals: SIGTERM or SIGINT drains and stops, a second one stops now;
+ * SIGHUP and SIGUSR2 execute the program anew, with its jobs running (pool/successor.h).
  * When a worker dies, what its job left behind is reparented here, killed and reaped; only then
  * is the front told, so "exited" means that nothing of its tree is alive.
  * When the supervisor is killed, its workers finish what they hold and end. The next supervisor
@@ -45,6 +46,7 @@ enum control_type {
     CONTROL_WORKER_EXITED, /* supervisor -> front: worker is gone, and so is its whole tree */
     CONTROL_STOP,          /* supervisor -> front: drain, then exit 0 */
     CONTROL_STOP_NOW,      /* supervisor -> front: kill what runs, requeue it, exit 0 */
+    CONTROL_LEAVE,         /* supervisor -> front: answer whom you have, exit 0; jobs go on */
 };
 
 struct control_msg {
@@ -57,6 +59,9 @@ struct control_msg {
 
 /* The wait_status of a worker that was not our child: not one that waitpid(2) gives. */
 #define CONTROL_STATUS_UNKNOWN (-1)
+
+struct handover;
+struct successor_conf;
 
 struct supervisor_conf {
     const char *data_dir;
@@ -73,6 +78,10 @@ struct supervisor_conf {
      * done. */
     int (*front_main)(void *ctx, const struct front_start *start);
     void *ctx;
+    /* Who takes over on SIGHUP and SIGUSR2; NULL: these signals are ignored. */
+    const struct successor_conf *successor;
+    /* What the image that executed us has left; NULL: we were started. */
+    const struct handover *handover;
 };
 
 /* Take the lock of the data directory: ERR_LOCKED with the other's pid in the text when a jobd

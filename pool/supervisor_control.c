@@ -68,6 +68,11 @@ void supervisor_tell_front(struct supervisor *s)
         f->told = s->stop;
     }
     tell_exits(s);
+    if (s->succession.state == SUCCESSION_LEAVING && !f->leaving) {
+        const struct control_msg msg = { .type = CONTROL_LEAVE };
+
+        f->leaving = tell(f, &msg);
+    }
 }
 
 /* A front that is ready has recovered with what it was told at its start. Of those that end

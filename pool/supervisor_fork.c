@@ -17,7 +17,7 @@
 /* A terminal sends ^C and its hang-up to the whole process group: only the supervisor acts. */
 static void ignore_terminal(void)
 {
-    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR2 };
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigset_t none;
 
@@ -33,6 +33,7 @@ static void drop_supervisor_fds(struct supervisor *s)
 {
     fd_fini(&s->signal_fd);
     fd_fini(&s->front.control_fd);
+    fd_fini(&s->succession.check.fd);
     for (size_t i = 0; i < s->slots.count; i++)
         fd_fini(&s->slots.items[i].life_fd);
     for (size_t i = 0; i < s->elders.count; i++)

@@ -1,7 +1,7 @@
 /* pool/supervisor_state.h - what the parts of the supervisor share; nobody else includes this.
  *
  * supervisor.c decides, supervisor_fork.c makes processes, supervisor_control.c talks to the
- * front.
+ * front, supervisor_succession.c makes room for another image of the program.
  */
 #ifndef JOBD_POOL_SUPERVISOR_STATE_H
 #define JOBD_POOL_SUPERVISOR_STATE_H
@@ -12,11 +12,17 @@
 #include "pool/elders.h"
 #include "pool/instance.h"
 #include "pool/slots.h"
+#include "pool/successor.h"
 #include "pool/supervisor.h"
 
-#define SUPERVISOR_POLLS 2 /* signals, the front */
+#define SUPERVISOR_POLLS 3 /* signals, the front, a successor's check */
 
 enum phase { PHASE_SERVE, PHASE_DRAIN, PHASE_END, PHASE_DONE };
+enum succession_state {
+    SUCCESSION_IDLE,
+    SUCCESSION_CHECKING,
+    SUCCESSION_LEAVING, /* the front is to end, and no other is started */
+};
 enum stop { STOP_NOT, STOP_DRAIN, STOP_NOW };
 
 struct front {
@@ -27,8 +33,17 @@ struct front {
     unsigned failures;    /* early ends in a row that tell of more than a shortage */
     bool full;            /* its control socket takes no more for the moment */
     enum stop told;       /* what this one knows */
+    bool leaving;         /* it has been told to leave */
     size_t done_told;     /* of supervisor.done: what its struct front_start says */
     unsigned stop_starts; /* while jobd is being stopped */
+};
+
+struct succession {
+    enum succession_state state;
+    int signal_number; /* SIGHUP or SIGUSR2 */
+    bool again;        /* asked for once more meanwhile */
+    struct successor_check check;
+    usec_t deadline_us; /* monotonic; INT64_MAX: none */
 };
 
 struct supervisor {
@@ -41,6 +56,7 @@ struct supervisor {
     struct cgroup_base cgroup;
     struct detached *detached; /* NULL: nobody is */
     struct elders elders;
+    struct succession succession;
     int64_t last_worker_id;
     enum phase phase;
     enum stop stop;     /* what was asked of us */
@@ -60,5 +76,14 @@ int supervisor_fork_worker(struct supervisor *s, struct slot *slot, struct errin
 void supervisor_tell_front(struct supervisor *s);
 /* Take in what it says. Its end of file closes control_fd. */
 void supervisor_hear_front(struct supervisor *s);
+
+/* SIGHUP or SIGUSR2 has come. */
+void succession_ask(struct supervisor *s, int signal_number);
+/* jobd is being stopped instead. */
+void succession_give_up(struct supervisor *s);
+/* Whether this child was the check. */
+bool succession_reaped(struct supervisor *s, pid_t pid, int wait_status);
+/* Do what is due. Does not return when another image takes over. */
+void succession_turn(struct supervisor *s, usec_t now_us);
 
 #endif

@@ -57,6 +57,23 @@ static void on_ready(void *ctx)
         log_info("front.listening", LSTR("address", f->conf->listeners->names[i]));
 }
 
+/* Engine thread: who connects from now on waits in the sockets for the next front. */
+static void on_leave(void *ctx)
+{
+    const struct front *f = ctx;
+
+    if (f->http)
+        http_server_quiesce(f->http);
+}
+
+/* Engine thread. */
+static bool is_serving(void *ctx)
+{
+    const struct front *f = ctx;
+
+    return f->http && http_server_is_serving(f->http);
+}
+
 /* HTTP threads. */
 static bool is_draining(void *ctx)
 {
@@ -149,6 +166,8 @@ static int start_engine(struct front *f, const struct front_start *start, struct
         .drain_timeout_us = s->drain_timeout_us,
         .quarantine_after = (int)s->quarantine_after,
         .on_ready = on_ready,
+        .on_leave = on_leave,
+        .is_serving = is_serving,
         .ctx = f,
     };
 

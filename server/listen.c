@@ -1,6 +1,7 @@
 #include "server/listen.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -256,38 +257,120 @@ int listeners_check(char *const *addresses, size_t count, bool insecure, struct 
     return 0;
 }
 
-static int open_all(char *const *addresses, size_t count, struct listeners *ls,
-                    struct errinfo *e)
+void listeners_add(struct listeners *ls, int take_fd, const char *address, const char *name)
+{
+    assert(ls->count < LISTEN_MAX);
+    ls->fds[ls->count] = take_fd;
+    ls->addresses[ls->count] = mem_str(address);
+    ls->names[ls->count] = mem_str(name);
+    ls->count++;
+}
+
+/* The one in ls that serves this address and is not taken yet; -1 when there is none. By what
+ * was asked for, or else by what came of it ("127.0.0.1:0" may have become this address). */
+static int find(const struct listeners *ls, const char *address, const bool *taken)
+{
+    for (size_t i = 0; i < ls->count; i++)
+        if (!taken[i] && text_equal(ls->addresses[i], address))
+            return (int)i;
+    for (size_t i = 0; i < ls->count; i++)
+        if (!taken[i] && text_equal(ls->names[i], address))
+            return (int)i;
+    return -1;
+}
+
+/* Which of `inherited` serves each address; -1: none does. */
+static void match(char *const *addresses, size_t count, const struct listeners *inherited,
+                  int ret_which[LISTEN_MAX])
+{
+    bool taken[LISTEN_MAX] = { false };
+
+    for (size_t i = 0; i < count; i++) {
+        ret_which[i] = inherited ? find(inherited, addresses[i], taken) : -1;
+        if (ret_which[i] >= 0)
+            taken[ret_which[i]] = true;
+    }
+}
+
+/* Bind those that are not inherited. */
+static int open_new(char *const *addresses, size_t count, const int which[LISTEN_MAX],
+                    struct listeners *ls, struct errinfo *e)
 {
     for (size_t i = 0; i < count; i++) {
-        int r = open_one(addresses[i], &ls->fds[i], e);
+        AUTO_FINI(fd) int fd = -1;
+        AUTO(mem) char *name = NULL;
+        int r;
 
+        if (which[i] >= 0)
+            continue;
+        r = open_one(addresses[i], &fd, e);
         if (r < 0)
             return r;
-        ls->count++;
-        r = name_of(ls->fds[i], addresses[i], &ls->names[i], e);
+        r = name_of(fd, addresses[i], &name, e);
         if (r < 0)
             return r;
+        listeners_add(ls, fd_take(&fd), addresses[i], name);
     }
     return 0;
 }
 
-int listeners_open(char *const *addresses, size_t count, bool insecure,
-                   struct listeners *ret_listeners, struct errinfo *e)
+/* Moves entry i. */
+static void move_to(struct listeners *to, struct listeners *from, size_t i)
 {
+    to->fds[to->count] = fd_take(&from->fds[i]);
+    to->addresses[to->count] = TAKE(from->addresses[i]);
+    to->names[to->count] = TAKE(from->names[i]);
+    to->count++;
+}
+
+int listeners_open(char *const *addresses, size_t count, bool insecure,
+                   struct listeners *inherited, struct listeners *ret_listeners,
+                   struct errinfo *e)
+{
+    AUTO_FINI(listeners) struct listeners fresh = { 0 };
     struct listeners ls = { 0 };
+    int which[LISTEN_MAX];
+    size_t next = 0;
     int r;
 
     r = listeners_check(addresses, count, insecure, e);
     if (r < 0)
         return r;
-    r = open_all(addresses, count, &ls, e);
-    if (r < 0) {
-        listeners_fini(&ls);
+    match(addresses, count, inherited, which);
+    r = open_new(addresses, count, which, &fresh, e);
+    if (r < 0)
         return r;
+    for (size_t i = 0; i < count; i++) {
+        if (which[i] >= 0)
+            move_to(&ls, inherited, (size_t)which[i]);
+        else
+            move_to(&ls, &fresh, next++);
     }
     *ret_listeners = ls;
     return 0;
+}
+
+int listeners_try(char *const *addresses, size_t count, bool insecure,
+                  const struct listeners *inherited, struct errinfo *e)
+{
+    AUTO_FINI(listeners) struct listeners fresh = { 0 };
+    int which[LISTEN_MAX];
+    int r;
+
+    r = listeners_check(addresses, count, insecure, e);
+    if (r < 0)
+        return r;
+    match(addresses, count, inherited, which);
+    return open_new(addresses, count, which, &fresh, e);
+}
+
+void listeners_forget(struct listeners *ls)
+{
+    for (size_t i = 0; i < ls->count; i++) {
+        free(ls->names[i]);
+        free(ls->addresses[i]);
+    }
+    *ls = (struct listeners){ 0 };
 }
 
 void listeners_fini(struct listeners *ls)
@@ -297,10 +380,9 @@ void listeners_fini(struct listeners *ls)
     for (size_t i = 0; i < ls->count; i++) {
         if (ls->names[i] && text_starts(ls->names[i], "unix:", &path))
             (void)unlink(path);
-        free(ls->names[i]);
         fd_fini(&ls->fds[i]);
     }
-    *ls = (struct listeners){ 0 };
+    listeners_forget(ls);
 }
 
 /* -- run/listen --------------------------------------------------------------------------- */

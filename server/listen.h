@@ -30,16 +30,28 @@ bool address_is_local(const struct address *a);
 /* Bound and listening sockets; zeroed is empty. */
 struct listeners {
     int fds[LISTEN_MAX];
-    char *names[LISTEN_MAX]; /* as bound: "127.0.0.1:43211", "unix:/run/jobd.sock" */
+    char *addresses[LISTEN_MAX]; /* as asked for: "127.0.0.1:0" */
+    char *names[LISTEN_MAX];     /* as bound: "127.0.0.1:43211", "unix:/run/jobd.sock" */
     size_t count;
 };
 
-/* Bind all of them. A unix socket that nobody serves any more is replaced; it gets mode 0660.
- * ERR_CONFIG: an address that others can reach, without insecure; or one that cannot be had. */
+/* Bind all of them, but take those that are in `inherited` (may be NULL) already; what is left
+ * there is not wanted any more. A unix socket that nobody serves any more is replaced; it gets
+ * mode 0660. On failure inherited is as it was. ERR_CONFIG: an address that others can reach,
+ * without insecure; or one that cannot be had. */
 int listeners_open(char *const *addresses, size_t count, bool insecure,
-                   struct listeners *ret_listeners, struct errinfo *e);
+                   struct listeners *inherited, struct listeners *ret_listeners,
+                   struct errinfo *e);
+/* Whether listeners_open() would succeed, found out by binding for a moment what is not in
+ * `inherited`, of which the descriptors are not used. */
+int listeners_try(char *const *addresses, size_t count, bool insecure,
+                  const struct listeners *inherited, struct errinfo *e);
+/* Add a socket that is bound already; fd is taken. */
+void listeners_add(struct listeners *ls, int take_fd, const char *address, const char *name);
 /* Only the address checks of listeners_open(). */
 int listeners_check(char *const *addresses, size_t count, bool insecure, struct errinfo *e);
+/* Let go of the texts only. */
+void listeners_forget(struct listeners *ls);
 /* Close them; remove the unix sockets' files. */
 void listeners_fini(struct listeners *ls);
 DEFINE_AUTO_FINI(listeners, struct listeners)

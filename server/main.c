@@ -10,12 +10,14 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "pool/paths.h"
+#include "pool/successor.h"
 #include "pool/supervisor.h"
 #include "server/cmdline.h"
 #include "server/config.h"
 #include "server/doctor.h"
 #include "server/front.h"
 #include "server/healthcheck.h"
+#include "server/image.h"
 #include "server/listen.h"
 #include "server/options.h"
 
@@ -58,11 +60,11 @@ static int load_settings(const struct cmdline *line, struct settings *s)
     return 0;
 }
 
-static int check_config(const struct settings *s)
+static int check_config(const struct settings *s, const struct image *image)
 {
     struct errinfo e = { 0 };
 
-    if (config_check(s, &e) < 0)
+    if (config_check(s, &e) < 0 || image_check(image, s, &e) < 0)
         return complain(EX_CONFIG, &e);
     (void)printf("The configuration is right: %zu function%s, %zu address%s, data in %s\n",
                  s->functions.count, s->functions.count == 1 ? "" : "s", s->listen.count,
@@ -82,8 +84,28 @@ static int exit_code_of(const struct errinfo *e)
     }
 }
 
-static int run(const struct settings *s, const struct listeners *listeners, int lock_fd)
+/* What the next image will be executed with. */
+static void describe_successor(const struct image *image, const struct listeners *listeners,
+                               struct handover_listener list[LISTEN_MAX],
+                               struct successor_conf *ret_conf)
 {
+    for (size_t i = 0; i < listeners->count; i++)
+        list[i] = (struct handover_listener){ listeners->fds[i], listeners->addresses[i],
+                                              listeners->names[i] };
+    *ret_conf = (struct successor_conf){
+        .path = image->path,
+        .argv = image->argv,
+        .check_argv = image->check_argv,
+        .listeners = list,
+        .listener_count = listeners->count,
+    };
+}
+
+static int run(const struct settings *s, const struct image *image,
+               const struct listeners *listeners, int lock_fd)
+{
+    struct handover_listener list[LISTEN_MAX];
+    struct successor_conf successor;
     struct front_conf front = { .settings = s, .listeners = listeners };
     const struct supervisor_conf conf = {
         .data_dir = s->data_dir,
@@ -98,8 +120,11 @@ static int run(const struct settings *s, const struct listeners *listeners, int 
         .front_fd_count = listeners->count,
         .front_main = front_main,
         .ctx = &front,
+        .successor = &successor,
+        .handover = image->inherits ? &image->handover : NULL,
     };
 
+    describe_successor(image, listeners, list, &successor);
     log_info("jobd.start", LSTR("version", JOBD_VERSION), LSTR("data_dir", s->data_dir),
              LI64("functions", s->functions.count), LBOOL("insecure", s->insecure));
     if (s->functions.count == 0 && !s->allow_commands)
@@ -108,7 +133,7 @@ static int run(const struct settings *s, const struct listeners *listeners, int 
     return supervisor_run(&conf);
 }
 
-static int serve(const struct settings *s)
+static int serve(const struct settings *s, struct image *image)
 {
     AUTO_FINI(listeners) struct listeners listeners = { 0 };
     struct errinfo e = { 0 };
@@ -116,13 +141,14 @@ static int serve(const struct settings *s)
 
     log_set_level((enum log_level)s->log_level);
     if (config_check(s, &e) < 0 || paths_prepare(s->data_dir, &e) < 0 ||
-        supervisor_lock(s->data_dir, &lock_fd, &e) < 0)
+        image_lock(image, s, &lock_fd, &e) < 0)
         return complain(exit_code_of(&e), &e);
     /* The lock is ours until the process ends; so are the files of an earlier jobd. */
-    listeners_unpublish(s->data_dir);
-    if (listeners_open(s->listen.items, s->listen.count, s->insecure, &listeners, &e) < 0)
+    if (!image->inherits)
+        listeners_unpublish(s->data_dir);
+    if (image_listen(image, s, &listeners, &e) < 0)
         return complain(exit_code_of(&e), &e);
-    exit_code = run(s, &listeners, lock_fd);
+    exit_code = run(s, image, &listeners, lock_fd);
     listeners_unpublish(s->data_dir);
     return exit_code;
 }
@@ -150,7 +176,7 @@ static int examine(const struct settings *s, bool json)
     return checkup_state(&checkup) == CHECK_OK ? 0 : EXIT_FAILURE;
 }
 
-static int act(const struct cmdline *line)
+static int act(const struct cmdline *line, struct image *image)
 {
     AUTO_FINI(settings) struct settings settings = { 0 };
     struct errinfo e = { 0 };
@@ -159,11 +185,11 @@ static int act(const struct cmdline *line)
     if (r != 0)
         return r;
     if (line->action == CMDLINE_CHECK_CONFIG)
-        return check_config(&settings);
+        return check_config(&settings, image);
     if (line->action == CMDLINE_DOCTOR)
         return examine(&settings, line->json);
     if (line->action == CMDLINE_SERVE)
-        return serve(&settings);
+        return serve(&settings, image);
     if (healthcheck(line->target, settings.data_dir, HEALTHCHECK_TIMEOUT_US, &e) < 0)
         return complain(e.code == ERR_CONFIG ? EX_USAGE : EXIT_FAILURE, &e);
     return 0;
@@ -173,9 +199,11 @@ int main(int argc, char **argv)
 {
     AUTO_FINI(cmdline) struct cmdline line = { 0 };
     AUTO_FINI(buf) struct buf help = { 0 };
+    AUTO_FINI(image) struct image image;
     struct errinfo e = { 0 };
 
     crash_init();
+    image_init(&image, argc, argv);
     if (cmdline_parse(argc, argv, get_variable("JOBD_CONFIG"), &line, &e) < 0)
         return complain(EX_USAGE, &e);
     switch (line.action) {
@@ -190,5 +218,5 @@ int main(int argc, char **argv)
     case CMDLINE_DOCTOR:
         break;
     }
-    return act(&line);
+    return act(&line, &image);
 }

@@ -206,6 +206,11 @@ void http_server_quiesce(struct http_server *s)
             (void)MHD_quiesce_daemon(s->daemons[i].mhd);
 }
 
+bool http_server_is_serving(const struct http_server *s)
+{
+    return atomic_load(&s->running) > 0;
+}
+
 /* A client that reads its answer slowly must not keep the server from stopping. */
 static void wait_for_answers(struct http_server *s)
 {

@@ -51,6 +51,8 @@ int http_server_new(const struct http_conf *conf, struct http_server **ret_serve
  * whom nobody accepts waits in their queue for the next server. Any thread, any number of
  * times. */
 void http_server_quiesce(struct http_server *s);
+/* Whether a request is between its last byte and the end of its answer. */
+bool http_server_is_serving(const struct http_server *s);
 /* All suspended requests must have been resumed. Waits for answers on their way, but no longer
  * than 5 s for slow readers, then closes. NULL is fine. */
 struct http_server *http_server_free(struct http_server *s);

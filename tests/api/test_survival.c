@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@
 #define WAIT_US     (60 * USEC_PER_SEC) /* for what will come; only a failure takes as long */
 #define LOOK_MS     2                   /* between looks at what nobody tells */
 #define FRONT_KILLS 20
+#define UPGRADES    6
 #define PIDS_MAX    64
 
 static char work_dir[TMP_SIZE];
@@ -482,8 +484,6 @@ static void a_killed_front_refuses_no_connection_and_is_back_in_no_time(void **s
     assert_true(took_us[FRONT_KILLS - 1] < 10 * USEC_PER_SEC);
 }
 
-/* ---- the group --------------------------------------------------------------------------- */
-
 static char *config_of_test(void)
 {
     return mem_printf(
@@ -496,6 +496,206 @@ static char *config_of_test(void)
         work_dir, work_dir, work_dir, work_dir);
 }
 
+/* ---- reload and upgrade ------------------------------------------------------------------ */
+
+static unsigned count_logged(const struct api *a, const char *what)
+{
+    AUTO_FINI(buf) struct buf b = { 0 };
+    unsigned count = 0;
+
+    (void)fd_read_file(api_path(a, "log"), (size_t)1 << 26, &b, NULL);
+    for (const char *p = b.data; p && (p = strstr(p, what)) != NULL; p += strlen(what))
+        count++;
+    return count;
+}
+
+static void write_config(const struct api *a, const char *more_listen, const char *more)
+{
+    AUTO(mem) char *config = config_of_test();
+    AUTO(mem)
+    char *text = mem_printf("listen: [\"127.0.0.1:0\"%s]\ndata_dir: %s/data\n%s%s", more_listen,
+                            a->dir, config, more);
+
+    assert_int_equal(
+        fd_write_file_atomic(api_path(a, "config.yaml"), 0600, text, strlen(text), NULL), 0);
+}
+
+/* Send the signal, and wait for the next image's front. */
+static void succeed(const struct api *a, int signal_number)
+{
+    usec_t until_us = clock_mono_us() + WAIT_US;
+    unsigned before = count_logged(a, "\"front.ready\"");
+
+    assert_int_equal(kill(a->pid, signal_number), 0);
+    while (count_logged(a, "\"front.ready\"") == before)
+        look_again(until_us, "another image takes over");
+}
+
+/* Send the signal, and wait for its refusal: how often this was the reason so far. */
+static unsigned be_refused(const struct api *a, int signal_number, const char *reason)
+{
+    usec_t until_us = clock_mono_us() + WAIT_US;
+    unsigned before = count_logged(a, "\"supervisor.not_succeeded\"");
+    pid_t front = front_of(a);
+
+    assert_int_equal(kill(a->pid, signal_number), 0);
+    while (count_logged(a, "\"supervisor.not_succeeded\"") == before)
+        look_again(until_us, "the signal is refused");
+    assert_int_equal(front_of(a), front);
+    return count_logged(a, reason);
+}
+
+static void a_reload_adds_a_function_and_keeps_what_runs(void **state)
+{
+    static const char *const functions[] = { "gated", "gated", "warm" };
+    AUTO(mem)
+    char *more = mem_printf("  - name: added\n    command: [/bin/sh, %s/quick]\n", work_dir);
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    struct api *a = *state;
+    char ids[3][API_ID_SIZE], id[API_ID_SIZE];
+
+    for (int i = 0; i < 3; i++)
+        start_job(a, functions[i], ids[i]);
+    api_post(a, "/v1/jobs", "{\"function\":\"added\"}", &r);
+    assert_true(r.status >= 400);
+    write_config(a, "", more);
+    succeed(a, SIGHUP);
+    api_submit(a, "{\"function\":\"added\"}", id);
+    api_await(a, id, &r);
+    assert_string_equal(api_text(&r, "state"), "succeeded");
+    for (int i = 0; i < 3; i++) {
+        api_get(a, api_job_path(ids[i], ""), &r);
+        assert_string_equal(api_text(&r, "state"), "running");
+    }
+    open_gate(3);
+    for (int i = 0; i < 3; i++)
+        assert_done_once(a, functions[i], ids[i]);
+    write_config(a, "", "");
+    succeed(a, SIGHUP);
+    assert_it_works(a);
+}
+
+static void a_reload_with_a_bad_file_changes_nothing_and_says_why(void **state)
+{
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    struct api *a = *state;
+    char id[API_ID_SIZE];
+
+    start_job(a, "gated", id);
+    write_config(a, "", "  - name: bad\n    command: 5\n");
+    assert_true(be_refused(a, SIGHUP, "config.yaml:") >= 1); /* with its line */
+    write_config(a, ", \"127.0.0.1:99999\"", "");
+    assert_int_equal(be_refused(a, SIGHUP, "127.0.0.1:99999"), 1);
+    write_config(a, ", \"unix:/nonexistent/sock\"", ""); /* right, but not to be had */
+    assert_int_equal(be_refused(a, SIGHUP, "listen on unix:/nonexistent/sock"), 1);
+    write_config(a, "", "");
+    open_gate(1);
+    assert_done_once(a, "gated", id);
+    assert_it_works(a);
+}
+
+static void a_reload_does_not_change_the_data_directory(void **state)
+{
+    struct api *a = *state;
+    AUTO(mem) char *text = mem_printf("listen: [\"127.0.0.1:0\"]\ndata_dir: %s\n", work_dir);
+
+    assert_int_equal(
+        fd_write_file_atomic(api_path(a, "config.yaml"), 0600, text, strlen(text), NULL), 0);
+    assert_true(be_refused(a, SIGHUP, "which it cannot change") >= 1);
+    write_config(a, "", "");
+    assert_it_works(a);
+}
+
+static bool can_connect(const char *path)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    AUTO_FINI(fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)text_copy(un.sun_path, sizeof un.sun_path, path);
+    return connect(fd, (const struct sockaddr *)&un, sizeof un) == 0;
+}
+
+static void a_reload_binds_new_addresses_keeps_old_ones_and_closes_the_rest(void **state)
+{
+    AUTO(mem) char *more = mem_printf(", \"unix:%s/sock\"", work_dir);
+    struct api *a = *state;
+
+    write_config(a, more, "");
+    succeed(a, SIGHUP);
+    assert_true(can_connect(work_path("sock")));
+    assert_it_works(a); /* at the port that port 0 had become */
+    succeed(a, SIGHUP);
+    assert_true(can_connect(work_path("sock")));
+    write_config(a, "", "");
+    succeed(a, SIGHUP);
+    assert_false(can_connect(work_path("sock")));
+    assert_int_equal(access(work_path("sock"), F_OK), -1);
+    assert_it_works(a);
+}
+
+static void an_upgrade_refuses_no_connection_drops_no_job_and_runs_none_twice(void **state)
+{
+    static const char *const functions[] = { "gated", "gated", "warm" };
+    struct api *a = *state;
+    char ids[3][API_ID_SIZE];
+    struct load l;
+    pid_t before = a->pid;
+
+    for (int i = 0; i < 3; i++)
+        start_job(a, functions[i], ids[i]);
+    load_start(&l, a);
+    for (int i = 0; i < UPGRADES; i++) {
+        unsigned answered = atomic_load(&l.answered);
+        usec_t until_us = clock_mono_us() + WAIT_US;
+
+        succeed(a, i % 2 == 0 ? SIGUSR2 : SIGHUP);
+        while (atomic_load(&l.answered) < answered + 5)
+            look_again(until_us, "the load is answered");
+    }
+    print_message(
+        "upgraded %d times: %u requests answered, %u connections refused, %u broken\n",
+        UPGRADES, atomic_load(&l.answered), atomic_load(&l.refused), atomic_load(&l.broken));
+    load_stop(&l, a);
+    open_gate(3);
+    for (int i = 0; i < 3; i++)
+        assert_done_once(a, functions[i], ids[i]);
+    assert_int_equal(waitpid(before, NULL, WNOHANG), 0); /* the same process */
+    assert_it_works(a);
+}
+
+static void an_upgrade_to_a_program_that_does_not_start_changes_nothing(void **state)
+{
+    static const char script[] = "#!/bin/sh\necho this is no jobd; exit 1\n";
+    AUTO_FINI(buf) struct buf program = { 0 };
+    AUTO(mem) char *path = mem_str(work_path("jobd"));
+    struct api *a = *state;
+    char id[API_ID_SIZE];
+
+    start_job(a, "gated", id);
+    assert_int_equal(fd_read_file(path, (size_t)1 << 28, &program, NULL), 0);
+    assert_int_equal(fd_write_file_atomic(path, 0700, script, strlen(script), NULL), 0);
+    assert_true(be_refused(a, SIGUSR2, "this is no jobd") >= 1);
+    assert_int_equal(unlink(path), 0);
+    assert_true(be_refused(a, SIGUSR2, "No such file or directory") >= 1);
+    assert_int_equal(fd_write_file_atomic(path, 0700, program.data, program.len, NULL), 0);
+    succeed(a, SIGUSR2);
+    open_gate(1);
+    assert_done_once(a, "gated", id);
+}
+
+static void a_stop_right_after_an_upgrade_was_asked_for_is_a_stop(void **state)
+{
+    struct api *a = *state;
+
+    assert_int_equal(kill(a->pid, SIGUSR2), 0);
+    api_stop(a, SIGTERM);
+    assert_int_equal(a->exit_code, 0);
+    api_start(a);
+    assert_it_works(a);
+}
+
+/* ---- the group --------------------------------------------------------------------------- */
+
 static void write_script(const char *name, const char *text)
 {
     AUTO(mem) char *whole = mem_printf("cd %s\n%s", work_dir, text);
@@ -504,8 +704,22 @@ static void write_script(const char *name, const char *text)
                      0);
 }
 
+/* A program of our own, to be replaced. */
+static void copy_program(void)
+{
+    const char *from = getenv("JOBD_BIN"); /* NOLINT(concurrency-mt-unsafe) */
+    AUTO_FINI(buf) struct buf b = { 0 };
+
+    if (!from || !*from)
+        from = "build/release/jobd";
+    assert_int_equal(fd_read_file(from, (size_t)1 << 28, &b, NULL), 0);
+    assert_int_equal(fd_write_file_atomic(work_path("jobd"), 0700, b.data, b.len, NULL), 0);
+    assert_int_equal(setenv("JOBD_BIN", work_path("jobd"), 1), 0);
+}
+
 static int set_up(void **state)
 {
+    copy_program();
     (void)alarm(600);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     write_script("quick", begin_script);
@@ -527,6 +741,13 @@ int main(void)
         cmocka_unit_test(a_job_can_be_canceled_in_the_hand_of_an_adopted_worker),
         cmocka_unit_test(a_job_is_lost_when_its_adopted_worker_is_killed),
         cmocka_unit_test(nothing_of_a_job_is_left_when_all_of_jobd_was_killed),
+        cmocka_unit_test(a_reload_adds_a_function_and_keeps_what_runs),
+        cmocka_unit_test(a_reload_with_a_bad_file_changes_nothing_and_says_why),
+        cmocka_unit_test(a_reload_does_not_change_the_data_directory),
+        cmocka_unit_test(a_reload_binds_new_addresses_keeps_old_ones_and_closes_the_rest),
+        cmocka_unit_test(an_upgrade_refuses_no_connection_drops_no_job_and_runs_none_twice),
+        cmocka_unit_test(an_upgrade_to_a_program_that_does_not_start_changes_nothing),
+        cmocka_unit_test(a_stop_right_after_an_upgrade_was_asked_for_is_a_stop),
         cmocka_unit_test(a_killed_front_refuses_no_connection_and_is_back_in_no_time),
     };
     char *config;

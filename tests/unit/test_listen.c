@@ -95,7 +95,7 @@ static int open_at(const char *address, bool insecure, struct listeners *ls, str
     AUTO(mem) char *text = mem_str(address);
     char *list[] = { text };
 
-    return listeners_open(list, 1, insecure, ls, e);
+    return listeners_open(list, 1, insecure, NULL, ls, e);
 }
 
 static void port_0_becomes_a_real_port(void **state)
@@ -107,7 +107,7 @@ static void port_0_becomes_a_real_port(void **state)
     struct address a;
 
     (void)state;
-    assert_int_equal(listeners_open(both, 2, false, &ls, &e), 0);
+    assert_int_equal(listeners_open(both, 2, false, NULL, &ls, &e), 0);
     assert_int_equal(ls.count, 2);
     assert_true(text_starts(ls.names[0], "127.0.0.1:", NULL));
     assert_true(text_starts(ls.names[1], "[::1]:", NULL));
