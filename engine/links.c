@@ -19,6 +19,7 @@ struct links {
     int epoll_fd;
     int listen_fd;
     usec_t pause_end_us; /* 0: accepting */
+    bool short_of_fds;   /* since the last one that was accepted, which was logged */
     struct link *list;
     struct links_events events;
 };
@@ -260,7 +261,9 @@ static void pause_accepting(struct links *ls)
 {
     struct errinfo e = { 0 };
 
-    log_warn("worker.not_accepted", LSTR("reason", strerrordesc_np(errno)));
+    if (!ls->short_of_fds)
+        log_warn("worker.not_accepted", LSTR("reason", strerrordesc_np(errno)));
+    ls->short_of_fds = true;
     if (watch(ls, EPOLL_CTL_MOD, ls->listen_fd, 0, ls, &e) == 0)
         ls->pause_end_us = clock_mono_us() + PAUSE_US;
 }
@@ -293,6 +296,7 @@ void links_accept(struct links *ls)
             pause_accepting(ls);
         if (fd < 0)
             return;
+        ls->short_of_fds = false;
         link = mem_new0(sizeof *link);
         link->fd = fd;
         LL_PREPEND(ls->list, link);

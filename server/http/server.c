@@ -34,6 +34,8 @@
 /* MHD clears all of it for every request, so more costs time, and keeps it for each connection.
  */
 #define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
+/* Between two tries of a daemon to accept while there are no descriptors. */
+#define ACCEPT_PAUSE_MS 100
 /* How long http_server_free() waits for answers on their way. */
 #define STOP_WAIT_US (5 * USEC_PER_SEC)
 
@@ -131,6 +133,10 @@ __attribute__((format(printf, 2, 0))) static void on_mhd_log(void *cls, const ch
     (void)vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = 0;
     log_debug("http.mhd", LSTR("text", text));
+    /* A daemon that cannot accept and has a connection waits for the end of one; without any it
+     * would spin. Nobody is kept waiting here: it has no connection. */
+    if (strstr(text, "resource limit at FIRST connection"))
+        (void)poll(NULL, 0, ACCEPT_PAUSE_MS);
 }
 
 /* -- start and stop -------------------------------------------------------------------------
