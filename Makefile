@@ -295,6 +295,7 @@ install: all ## install to $(PREFIX), under $(DESTDIR)
 	install -D -m 644 CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/jobd/CHANGELOG.md
 	install -D -m 644 examples/demo.yaml $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/demo.yaml
 	install -D -m 644 examples/score.py $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/score.py
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/warm $(wildcard examples/warm/*)
 	install -D -m 644 docs/jobd.1 $(DESTDIR)$(PREFIX)/share/man/man1/jobd.1
 
 clean: ## remove build/

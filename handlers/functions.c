@@ -26,8 +26,10 @@ static json_t *encode(const struct function *fn)
         (void)json_object_set_new(json, "limits", limits_encode(&fn->limits));
     if (fn->retry.max_attempts > 1)
         (void)json_object_set_new(json, "retry", retry_encode(&fn->retry));
-    if (warm)
+    if (warm) {
         (void)json_object_set_new(json, "workers", json_integer(fn->workers));
+        (void)json_object_set_new(json, "concurrency", json_integer(fn->concurrency));
+    }
     (void)json_object_set_new(json, "parameters", function_parameters(fn));
     return json;
 }

@@ -127,9 +127,9 @@ static void on_line(void *ctx, struct warm *w, struct channel_line *line)
 /* A line without end: the channel is lost, and with it the process. */
 static void stop_overlong(struct program *p, struct warm *w)
 {
-    if (w->killed)
+    if (w->overlong)
         return;
-    w->killed = true;
+    w->overlong = true;
     if (w->held == 1)
         attempt_stop(&slots_next(p, w, NULL)->attempt, CAUSE_OUTPUT_LIMIT_EXCEEDED, 0);
     else
@@ -329,7 +329,7 @@ static unsigned capacity(const struct program *p)
 {
     const struct warm *up = in_state(p, WARM_UP);
 
-    return up && !up->killed && !p->shut_down ? up->limit : 0;
+    return up && !up->killed && !up->overlong && !p->shut_down ? up->limit : 0;
 }
 
 bool program_has_room(const struct program *p)

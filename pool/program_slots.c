@@ -172,7 +172,7 @@ static char *message_of_death(const struct slot *s, bool for_another)
 {
     AUTO(mem) char *how = exit_text(s->warm->wait_status);
 
-    if (pipes_overlong(&s->warm->pipes))
+    if (s->warm->overlong)
         return mem_printf("a line of the job channel is longer than %zu bytes",
                           LINES_LENGTH_MAX);
     if (for_another)
@@ -188,7 +188,7 @@ static char *message_of(const struct slot *s, enum cause cause, bool for_another
     if (cause == CAUSE_DEADLINE_EXCEEDED)
         return mem_printf("it ran longer than %g s",
                           (double)s->attempt.order.timeout_us / USEC_PER_SEC);
-    if (cause == CAUSE_OUTPUT_LIMIT_EXCEEDED && !pipes_overlong(&s->warm->pipes))
+    if (cause == CAUSE_OUTPUT_LIMIT_EXCEEDED && !s->warm->overlong)
         return NULL;
     if (cause == CAUSE_WORKER_LOST || cause == CAUSE_OUTPUT_LIMIT_EXCEEDED)
         return message_of_death(s, for_another);

@@ -63,6 +63,7 @@ struct warm {
     bool proven;    /* it was up, in the sense of pool/circuit.h */
     bool overdue;   /* it was not ready in time */
     bool dismissed; /* its end is wanted by the host */
+    bool overlong;  /* its channel is lost: a line had no end */
     bool killed;
     bool ended; /* the host is to call warm_bury() */
     int wait_status;

@@ -14,6 +14,7 @@ static const char config[] =
     "    timeout: 1500ms\n"
     "  - name: warm\n"
     "    program: [cat]\n"
+    "    concurrency: 8\n"
     "    workers: 2\n";
 
 static void functions_are_listed_as_configured(void **state)
@@ -35,6 +36,7 @@ static void functions_are_listed_as_configured(void **state)
     assert_string_equal(api_text(&r, "items.0.parameters.0"), "path");
     assert_string_equal(api_text(&r, "items.0.parameters.1"), "level");
     assert_null(api_at(r.json, "items.0.workers"));
+    assert_null(api_at(r.json, "items.0.concurrency"));
 
     assert_null(api_at(r.json, "items.1.description"));
     assert_non_null(strstr(r.body, "\"timeout_seconds\":1.5"));
@@ -42,6 +44,7 @@ static void functions_are_listed_as_configured(void **state)
 
     assert_string_equal(api_text(&r, "items.2.kind"), "program");
     assert_int_equal(api_number(&r, "items.2.workers"), 2);
+    assert_int_equal(api_number(&r, "items.2.concurrency"), 8);
     assert_null(api_at(r.json, "items.2.timeout_seconds"));
     assert_true(json_is_array(api_at(r.json, "items.2.parameters")));
 }

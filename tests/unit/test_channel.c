@@ -85,6 +85,32 @@ static void ready_is_true_and_nothing_else(void **state)
     assert_int_equal(no.kind, CHANNEL_INVALID);
 }
 
+static void ready_may_say_for_how_many_jobs_at_once(void **state)
+{
+    static const struct {
+        const char *line;
+        unsigned concurrency; /* 0: the line is invalid */
+    } cases[] = {
+        { "{\"ready\":true}", 1 },
+        { "{\"ready\":true,\"concurrency\":1}", 1 },
+        { "{\"ready\":true,\"concurrency\":64}", 64 },
+        { "{\"ready\":true,\"concurrency\":9007199254740993}", CHANNEL_CONCURRENCY_MAX },
+        { "{\"ready\":true,\"concurrency\":0}", 0 },
+        { "{\"ready\":true,\"concurrency\":-1}", 0 },
+        { "{\"ready\":true,\"concurrency\":1.5}", 0 },
+        { "{\"ready\":true,\"concurrency\":\"2\"}", 0 },
+        { "{\"ready\":true,\"concurrency\":null}", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(channel_line) struct channel_line l = decode(cases[i].line);
+
+        assert_int_equal(l.kind, cases[i].concurrency > 0 ? CHANNEL_READY : CHANNEL_INVALID);
+        assert_int_equal(l.concurrency, cases[i].concurrency);
+    }
+}
+
 static void everything_else_is_invalid_and_says_why(void **state)
 {
     static const char *const lines[] = {
@@ -123,6 +149,7 @@ int main(void)
         cmocka_unit_test(an_error_is_an_object_with_a_message_or_a_text),
         cmocka_unit_test(progress_has_a_fraction_or_a_message_or_both),
         cmocka_unit_test(ready_is_true_and_nothing_else),
+        cmocka_unit_test(ready_may_say_for_how_many_jobs_at_once),
         cmocka_unit_test(everything_else_is_invalid_and_says_why),
     };
 

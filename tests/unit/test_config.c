@@ -129,7 +129,11 @@ static void limits_and_retries_are_loaded_with_their_units(void **state)
         "    program: [x]\n"
         "    concurrency: 8\n"
         "    max_rss: 1GiB\n"
-        "    max_age: 1h\n";
+        "    max_age: 1h\n"
+        "    ready: true\n"
+        "  - name: q\n"
+        "    program: [x]\n"
+        "    ready_timeout: 5s\n";
     AUTO_FINI(settings) struct settings s = { 0 };
     AUTO_FINI(buf) struct buf faults = { 0 };
     const struct function *fn;
@@ -159,6 +163,8 @@ static void limits_and_retries_are_loaded_with_their_units(void **state)
     assert_int_equal(fn->concurrency, 8);
     assert_int_equal(fn->max_rss_bytes, 1 << 30);
     assert_int_equal(fn->max_age_us, 3600 * USEC_PER_SEC);
+    assert_int_equal(fn->ready_timeout_us, 30 * USEC_PER_SEC);
+    assert_int_equal(s.functions.items[2].ready_timeout_us, 5 * USEC_PER_SEC);
 }
 
 static void a_function_that_says_nothing_more_has_no_limits_and_no_retries(void **state)
@@ -295,6 +301,12 @@ static const struct {
       "t.yaml:4: functions[0].workers: \"0\" is not a whole number from 1 to 256" },
     { "functions:\n  - name: f\n" COMMAND "    concurrency: 2\n",
       "t.yaml:4: functions[0].concurrency (f): this is for program functions" },
+    { "functions:\n  - name: f\n" COMMAND "    ready: true\n",
+      "t.yaml:4: functions[0].ready (f): this is for program functions" },
+    { "functions:\n  - name: f\n" COMMAND "    ready_timeout: 1s\n",
+      "t.yaml:4: functions[0].ready_timeout (f): this is for program functions" },
+    { "functions:\n  - name: f\n    program: [x]\n    concurrency: 65\n",
+      "t.yaml:4: functions[0].concurrency: \"65\" is not a whole number from 1 to 64" },
     { "functions:\n  - name: f\n" COMMAND "    max_rss: 1GiB\n",
       "t.yaml:4: functions[0].max_rss (f): this is for program functions" },
     { "functions:\n  - name: f\n    program: [x]\n    leftover: wait\n",

@@ -178,13 +178,6 @@ static void open_fifo(const char *name)
     assert_int_equal(write(fd, "go\n", 3), 3);
 }
 
-static bool has_helper(int pid)
-{
-    AUTO(mem) char *path = mem_printf("%s/helper.%d", lab.data_dir, pid);
-
-    return access(path, F_OK) == 0;
-}
-
 static void make_file(const char *name)
 {
     AUTO(mem) char *path = path_of(name);
@@ -546,16 +539,15 @@ static void the_end_of_one_takes_its_orphans_along_and_not_those_of_its_successo
 
     (void)state;
     fn.max_jobs = 1;
-    p = host("(setsid sleep 1000 & echo $! >helper.$$); " ECHO);
+    fn.ready_timeout_us = 60 * USEC_PER_SEC;
+    p = host("(setsid sleep 1000 & echo $! >helper.$$); ready 1; " ECHO);
     first = run(p, "x")->pid;
-    second = run(p, "x")->pid;
-    assert_int_not_equal(first, second);
-    AWAIT(kill(helper_of(first), 0) < 0);
+    AWAIT(status_of(p).program_pid != first && status_of(p).state == PROTO_STATE_UP);
+    second = status_of(p).program_pid;
+    AWAIT(kill(first, 0) < 0);
+    assert_int_equal(kill(helper_of(first), 0), -1);
     assert_int_equal(errno, ESRCH);
-    /* The third one has taken over from the second by now, or is about to. */
-    AWAIT(kill(second, 0) < 0);
-    AWAIT(has_helper(status_of(p).program_pid));
-    assert_int_equal(kill(helper_of(status_of(p).program_pid), 0), 0);
+    assert_int_equal(kill(helper_of(second), 0), 0);
 }
 
 /* ---- not starting -------------------------------------------------------------------------
