@@ -283,10 +283,10 @@ size_t tree_each(bool (*spare)(void *ctx, pid_t pid), void *ctx,
     for (size_t i = 0; i < c.count; i++) {
         const struct tree_process p = process_of(&c.items[i]);
 
-        if (!c.items[i].ours || c.items[i].gone)
+        if (!c.items[i].ours)
             continue;
         count++;
-        if (each)
+        if (each && !c.items[i].gone)
             each(each_ctx, &p);
     }
     free(c.items);

@@ -31,7 +31,9 @@ int tree_signal(int sig, bool (*spare)(void *ctx, pid_t pid), void *ctx);
 
 /* What is known of a process that is alive; false when there is none of that number. */
 bool tree_look(pid_t pid, struct tree_process *ret_process);
-/* Call each() for every descendant that is alive and not spared; returns how many they are. */
+/* Call each() (may be NULL) for every descendant that is alive and not spared. Returns how many
+ * there are, with those that are dead but not reaped: 0 is proof that there is none, as a child
+ * that was there when the look began is still there, dead or alive. */
 size_t tree_each(bool (*spare)(void *ctx, pid_t pid), void *ctx,
                  void (*each)(void *each_ctx, const struct tree_process *p), void *each_ctx);
 /* How many threads the processes of a user have. */
