@@ -921,6 +921,57 @@ static void draining_waits_for_the_running_then_gives_them_back(void **state)
     worker_close(&w);
 }
 
+static void a_front_that_leaves_answers_and_leaves_attempts_to_their_workers(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 running = submit(fx);
+    struct proto_attempt a = expect_run(&w);
+    struct waiter waiter = { .job_id = running, .deadline_us = INT64_MAX, .wake = on_change };
+    struct job job;
+
+    (void)sem_init(&changed, 0, 0);
+    assert_int_equal(waiters_add(engine_waiters(fx->engine), &waiter, NULL), 0);
+    control(fx, CONTROL_LEAVE);
+    (void)sem_wait(&changed); /* whoever waits is answered */
+    (void)pthread_join(fx->thread, NULL);
+    assert_int_equal(fx->run_result, 0);
+    job = read_job(fx, running);
+    assert_int_equal(job.state, JOB_RUNNING);
+    job_fini(&job);
+    (void)close(fx->control);
+    fx->engine = engine_free(fx->engine);
+    fx->store = store_free(fx->store);
+
+    /* The next one hears from the worker how it ended. */
+    fx->workers[0] = (struct worker_info){ .worker_id = 1, .pid = 4000 };
+    fx->worker_count = 1;
+    start_front(fx);
+    worker_close(&w);
+    w = worker_connect(fx, 1, &a);
+    send_outcome(&w, &a, CAUSE_NONE);
+    expect_ack(&w, &a);
+    await_state(fx, running, JOB_SUCCEEDED);
+    worker_close(&w);
+}
+
+static void a_worker_that_was_done_has_not_begun_what_it_left_no_trace_of(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 id = submit(fx);
+    struct control_msg ended = { .type = CONTROL_WORKER_EXITED, .worker_id = 1 };
+    struct job job;
+
+    (void)expect_run(&w);
+    worker_close(&w);
+    assert_int_equal(send(fx->control, &ended, sizeof ended, 0), sizeof ended);
+    await_state(fx, id, JOB_QUEUED);
+    job = read_job(fx, id);
+    assert_int_equal(job.state, JOB_QUEUED);
+    job_fini(&job);
+}
+
 static void the_engine_stops_when_the_supervisor_is_gone(void **state)
 {
     struct fixture *fx = *state;
@@ -964,6 +1015,8 @@ int main(void)
         T(a_job_that_loses_its_worker_is_tried_again),
         T(a_job_that_ends_one_worker_after_another_is_quarantined),
         T(draining_waits_for_the_running_then_gives_them_back),
+        T(a_front_that_leaves_answers_and_leaves_attempts_to_their_workers),
+        T(a_worker_that_was_done_has_not_begun_what_it_left_no_trace_of),
         T(the_engine_stops_when_the_supervisor_is_gone),
     };
 

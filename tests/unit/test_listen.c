@@ -257,6 +257,69 @@ static void a_server_that_does_not_answer_is_given_up(void **state)
     assert_string_equal(e.text, "no answer in time");
 }
 
+/* ---- from one image to the next --------------------------------------------------------- */
+
+static void what_is_inherited_is_not_bound_again_and_the_rest_is_left(void **state)
+{
+    char any[] = "127.0.0.1:0", other[] = "[::1]:0";
+    char *before[] = { any, other }, *after[] = { any };
+    AUTO_FINI(listeners) struct listeners old = { 0 };
+    AUTO_FINI(listeners) struct listeners ls = { 0 };
+    AUTO(mem) char *name = NULL;
+    struct errinfo e = { 0 };
+    int fd;
+
+    (void)state;
+    assert_int_equal(listeners_open(before, 2, false, NULL, &old, &e), 0);
+    name = mem_str(old.names[0]);
+    fd = old.fds[0];
+    assert_int_equal(listeners_open(after, 1, false, &old, &ls, &e), 0);
+    assert_int_equal(ls.count, 1);
+    assert_int_equal(ls.fds[0], fd);
+    assert_string_equal(ls.names[0], name);
+    assert_string_equal(ls.addresses[0], "127.0.0.1:0");
+    assert_int_equal(old.fds[0], -1);
+    assert_true(old.fds[1] >= 0); /* [::1] is not wanted any more: the caller's to close */
+}
+
+static void an_address_may_be_named_by_what_came_of_it(void **state)
+{
+    char any[] = "127.0.0.1:0";
+    char *before[] = { any }, *after[] = { NULL };
+    AUTO_FINI(listeners) struct listeners old = { 0 };
+    AUTO_FINI(listeners) struct listeners ls = { 0 };
+    AUTO(mem) char *name = NULL;
+    struct errinfo e = { 0 };
+    int fd;
+
+    (void)state;
+    assert_int_equal(listeners_open(before, 1, false, NULL, &old, &e), 0);
+    fd = old.fds[0];
+    after[0] = name = mem_str(old.names[0]);
+    assert_int_equal(listeners_open(after, 1, false, &old, &ls, &e), 0);
+    assert_int_equal(ls.fds[0], fd);
+}
+
+static void a_new_address_that_cannot_be_had_leaves_what_is_inherited(void **state)
+{
+    char any[] = "127.0.0.1:0", bad[] = "unix:/nonexistent/sock";
+    char *before[] = { any }, *after[] = { any, bad };
+    AUTO_FINI(listeners) struct listeners old = { 0 };
+    AUTO_FINI(listeners) struct listeners ls = { 0 };
+    struct errinfo e = { 0 };
+    int fd;
+
+    (void)state;
+    assert_int_equal(listeners_open(before, 1, false, NULL, &old, &e), 0);
+    fd = old.fds[0];
+    assert_true(listeners_open(after, 2, false, &old, &ls, &e) < 0);
+    assert_int_equal(old.count, 1);
+    assert_int_equal(old.fds[0], fd);
+    assert_int_equal(ls.count, 0);
+    assert_true(listeners_try(after, 2, false, &old, &e) < 0);
+    assert_int_equal(listeners_try(after, 1, false, &old, &e), 0); /* and nothing was bound */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +335,9 @@ int main(void)
         cmocka_unit_test(the_names_are_published_one_a_line),
         cmocka_unit_test(nobody_there_is_not_ready),
         cmocka_unit_test(a_server_that_does_not_answer_is_given_up),
+        cmocka_unit_test(what_is_inherited_is_not_bound_again_and_the_rest_is_left),
+        cmocka_unit_test(an_address_may_be_named_by_what_came_of_it),
+        cmocka_unit_test(a_new_address_that_cannot_be_had_leaves_what_is_inherited),
     };
 
     return cmocka_run_group_tests_name("server/listen", tests, NULL, NULL);
