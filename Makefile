@@ -42,7 +42,9 @@ TESTS := $(TEST_SRC:%.c=$(B)/%)
 ZOO_SRC := $(sort $(wildcard tests/zoo/*.c))
 ZOO := $(ZOO_SRC:tests/zoo/%.c=build/zoo/%)
 BENCHES := $(BENCH_SRC:%.c=$(B)/%)
-C_FILES = $(sort $(LIB_SRC) $(MAIN) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(ZOO_SRC))
+PRELOADS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/preload/*.c))
+C_FILES = $(sort $(LIB_SRC) $(MAIN) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(ZOO_SRC) \
+            $(wildcard tests/preload/*.c))
 H_FILES = $(sort $(foreach d,$(FOLDERS) tests/support tests/unit tests/api tests/contract bench,\
             $(wildcard $(d)/*.h)))
 
@@ -124,6 +126,12 @@ $(TESTS): $(B)/%: $(O)/%.o $(SUPPORT_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(SUPPORT_OBJ) $(LIB) $(PKG_LIBS) $(TEST_LIBS)
 
+# For programs that know nothing of sanitizers, too.
+$(PRELOADS): $(B)/%.so: %.c $(B)/flags
+	$(SAY) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARN) $(WERROR) -fPIC -shared -o $@ $<
+
 $(BENCHES): $(B)/%: $(O)/%.o $(LIB)
 	$(SAY) LD $@
 	@mkdir -p $(@D)
@@ -177,7 +185,7 @@ test: test-build ## build and run every test, then again under ASan+UBSan and TS
 test-release: test-build ## the tests of one VARIANT only, without the sanitizer passes
 	tools/run-tests $(TESTS)
 
-test-build: $(TESTS) $(ZOO) all
+test-build: $(TESTS) $(ZOO) $(PRELOADS) all
 
 .PHONY: zoo
 zoo: test-build ## every animal of tests/zoo in every way: canceled, timed out, as root, as nobody, ...
