@@ -24,7 +24,8 @@ struct command {
 
     bool ended;
     bool waiting; /* it has ended, and is not over before those that it left have */
-    bool stopped_waiting;
+    bool left_some;       /* somebody was still there after its end */
+    bool stopped_waiting; /* they were told to stop */
     int wait_status;
     int64_t max_rss_bytes; /* of those that were reaped */
     struct cage_cost cost; /* at the end */
@@ -218,7 +219,7 @@ static void main_ended(struct command *c)
     struct attempt *a = &c->attempt;
 
     c->ended = true;
-    c->waiting = a->order.leftover == LEFTOVER_WAIT && a->stop_cause == CAUSE_NONE;
+    c->waiting = a->order.leftover == LEFTOVER_WAIT;
     if (c->waiting)
         return;
     /* Too late to stop it. What is left of its tree is swept. */
@@ -260,9 +261,12 @@ static void on_settled(void *ctx, bool none_left)
     if (!c->ended)
         return;
     if (c->waiting) {
-        c->stopped_waiting = c->attempt.stop_cause != CAUSE_NONE;
+        /* It may have ended well before the order to stop was known of: not so those it left. */
+        c->stopped_waiting = c->left_some && c->attempt.stop_cause != CAUSE_NONE;
         if (none_left || cage_is_empty(&c->cage))
             finish(c, none_left);
+        else
+            c->left_some = true;
         return;
     }
     if (!none_left)
