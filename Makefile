@@ -302,6 +302,7 @@ install: all ## install to $(PREFIX), under $(DESTDIR)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/jobd/LICENSE
 	install -D -m 644 CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/jobd/CHANGELOG.md
 	install -D -m 644 examples/demo.yaml $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/demo.yaml
+	install -D -m 755 examples/countdown.sh $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/countdown.sh
 	install -D -m 644 examples/score.py $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/score.py
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/jobd/examples/warm $(wildcard examples/warm/*)
 	install -D -m 644 docs/jobd.1 $(DESTDIR)$(PREFIX)/share/man/man1/jobd.1

@@ -17,6 +17,7 @@
 #include "engine/state.h"
 #include "pool/paths.h"
 #include "pool/spool.h"
+#include "pool/workdir.h"
 
 /* Output that the lost worker had put into a file is kept, as far as it got. */
 static void find_spilled(const char *data_dir, struct outcome *o)
@@ -51,6 +52,7 @@ void engine_settle_lost(struct engine *en, const struct owned *o, const char *wh
                                 .started_at_us = o->started_at_us,
                                 .finished_at_us = clock_wall_us() };
     find_spilled(en->conf.data_dir, &outcome);
+    workdir_discard(en->conf.data_dir, o->id, o->attempt);
     engine_settle(en, o->worker_id, r != ERR_NOT_FOUND, &outcome);
 }
 

@@ -17,6 +17,7 @@
 #include "pool/loop.h"
 #include "pool/proto.h"
 #include "pool/recorder.h"
+#include "pool/workdir.h"
 
 #define ATTEMPT_SPILL_US (250 * USEC_PER_MS) /* from then on output is in files, readable */
 
@@ -25,6 +26,7 @@ struct attempt_host {
     struct loop *loop;
     const char *data_dir;
     int64_t output_max_bytes;     /* kept of each stream */
+    struct workdirs *workdirs;    /* NULL: attempts have no directory of their own */
     const struct cage_host *cage; /* NULL: no control groups, nobody is detached */
     /* What the attempt says of itself. fraction < 0: not given; message may be NULL. */
     void (*on_progress)(void *ctx, const struct proto_attempt *which, double fraction,

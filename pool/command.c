@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -21,6 +22,7 @@ struct command {
     pid_t pid; /* of the main process; means nothing once it has ended */
 
     struct cage cage;
+    struct workdir dir;
 
     bool ended;
     bool waiting; /* it has ended, and is not over before those that it left have */
@@ -29,6 +31,7 @@ struct command {
     int wait_status;
     int64_t max_rss_bytes; /* of those that were reaped */
     struct cage_cost cost; /* at the end */
+    bool detached;         /* somebody lives on */
     struct timer drain;    /* since it has ended, as long as somebody holds the pipes */
 };
 
@@ -202,6 +205,7 @@ static void finish(struct command *c, bool none_left)
     pipes_drain(&c->pipes); /* what the last of them wrote */
     cage_cost(&c->cage, &c->cost);
     cause = cause_of(c);
+    workdir_finish(&c->dir, cause != CAUSE_SHUTDOWN, c->detached);
     attempt_finish(&c->attempt, cause, message_of(c, cause), &o);
     fill(c, killed, &o);
     release(c);
@@ -249,6 +253,7 @@ static bool let_go(struct command *c)
     if (c->attempt.order.leftover != LEFTOVER_DETACH || c->attempt.stop_cause != CAUSE_NONE)
         return false;
     count = cage_detach(&c->cage);
+    c->detached = true;
     log_info("command.detached", LSTR("job_id", uuid7_format(c->attempt.order.job_id, id)),
              LI64("attempt", c->attempt.order.attempt), LI64("processes", count));
     return true;
@@ -290,19 +295,55 @@ static void on_read(void *ctx)
 /* ---- its start ----------------------------------------------------------------------------
  */
 
+/* The environment of the order, and where its directories are. */
+static char **environment(const struct command *c, const char *artifacts, const char *pwd)
+{
+    char *const *env = c->attempt.order.env;
+    AUTO(mem) char **extra = NULL;
+    size_t count = 0;
+
+    while (env[count])
+        count++;
+    extra = mem_array0(count + 3, sizeof *extra);
+    memcpy(extra, env, count * sizeof *extra);
+    if (c->dir.dirs) {
+        extra[count++] = (char *)(uintptr_t)artifacts;
+        extra[count++] = (char *)(uintptr_t)pwd;
+    }
+    return spawn_environment(extra);
+}
+
+static int make_dir(struct command *c, const char **ret_stage, struct errinfo *e)
+{
+    const struct order *o = &c->attempt.order;
+    struct workdirs *dirs = c->attempt.host->workdirs;
+
+    if (!dirs)
+        return 0;
+    return workdir_make(dirs, o->job_id, o->attempt, &o->inputs, &c->dir, ret_stage, e);
+}
+
 static int start_process(struct command *c, const char **ret_stage, struct errinfo *e)
 {
     const struct order *o = &c->attempt.order;
     const struct pipes_conf conf = { on_output, on_line, on_read, c };
     struct spawn_conf sc = { .argv = o->argv };
+    AUTO(mem) char *artifacts = NULL;
+    AUTO(mem) char *pwd = NULL;
     AUTO(mem) char **env = NULL;
     int r;
 
+    r = make_dir(c, ret_stage, e);
+    if (r < 0)
+        return r;
+    artifacts = mem_printf("JOBD_ARTIFACTS=%s", c->dir.artifacts);
+    pwd = mem_printf("PWD=%s", c->dir.cwd);
+    sc.dir = c->dir.dirs ? c->dir.cwd : NULL;
     *ret_stage = "pipes";
     r = pipes_open(&c->pipes, c->attempt.host->loop, &conf, sc.fds, e);
     if (r < 0)
         return r;
-    env = spawn_environment(o->env);
+    env = environment(c, artifacts, pwd);
     sc.env = env;
     r = cage_spawn(&c->cage, &sc, &c->pid, ret_stage, e);
     pipes_close_child(sc.fds);
@@ -323,6 +364,7 @@ struct command *command_start(const struct attempt_host *host, struct reaper *re
     cage_open(&c->cage, host->cage, &c->attempt.order.limits);
     attempt_begin(&c->attempt, &c->cage);
     if (start_process(c, &stage, &e) < 0) {
+        workdir_finish(&c->dir, false, false);
         attempt_finish_unstarted(&c->attempt, stage, &e, &o);
         release(c);
         host->on_done(host->ctx, &o);

@@ -95,6 +95,21 @@ char *paths_output(const char *data_dir, struct uuid7 id, int attempt, enum stre
                 stream_name(stream));
 }
 
+char *paths_work_dir(const char *data_dir, char room[PATHS_SIZE])
+{
+    return make(room, "%s/work", data_dir);
+}
+
+char *paths_trash_dir(const char *data_dir, char room[PATHS_SIZE])
+{
+    return make(room, "%s/trash", data_dir);
+}
+
+char *paths_artifacts_dir(const char *data_dir, char room[PATHS_SIZE])
+{
+    return make(room, "%s/artifacts", data_dir);
+}
+
 int paths_output_parse(const char *base_name, struct uuid7 *ret_id, int *ret_attempt,
                        enum stream *ret_stream)
 {
@@ -128,19 +143,22 @@ int paths_output_parse(const char *base_name, struct uuid7 *ret_id, int *ret_att
 
 int paths_prepare(const char *data_dir, struct errinfo *e)
 {
+    static char *(*const dirs[])(const char *, char *) = {
+        paths_outcome_dir, paths_worker_dir, paths_output_dir,
+        paths_work_dir,    paths_trash_dir,  paths_artifacts_dir,
+    };
     char room[PATHS_SIZE];
-    int r;
 
     if (*data_dir == '\0')
         return err_set(e, ERR_CONFIG, "the data directory has no name");
     if (strlen(data_dir) > PATHS_DIR_MAX)
         return err_set(e, ERR_CONFIG, "the name of the data directory has more than %d bytes",
                        PATHS_DIR_MAX);
-    r = fd_make_dirs(paths_outcome_dir(data_dir, room), DIR_MODE, e);
-    if (r < 0)
-        return r;
-    r = fd_make_dirs(paths_worker_dir(data_dir, room), DIR_MODE, e);
-    if (r < 0)
-        return r;
-    return fd_make_dirs(paths_output_dir(data_dir, room), DIR_MODE, e);
+    for (size_t i = 0; i < COUNT_OF(dirs); i++) {
+        int r = fd_make_dirs(dirs[i](data_dir, room), DIR_MODE, e);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }

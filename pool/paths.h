@@ -9,6 +9,8 @@
  *   run/outcomes/<job>.<attempt>        an outcome that the front has not acknowledged
  *   run/detached                        processes to spare (pool/detached.h)
  *   output/<job>.<attempt>.<stream>     output too large or too slow to be kept inline
+ *   work/  trash/                       where attempts run, and what they leave
+ *   artifacts/<job>.<attempt>/          files that an attempt has left for others
  *
  * Each function writes a path into room of PATHS_SIZE bytes and returns it. data_dir is at most
  * PATHS_DIR_MAX bytes (checked at start).
@@ -39,6 +41,9 @@ char *paths_outcome(const char *data_dir, struct uuid7 id, int attempt, char roo
 char *paths_output_dir(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_output(const char *data_dir, struct uuid7 id, int attempt, enum stream stream,
                    char room[PATHS_SIZE]);
+char *paths_work_dir(const char *data_dir, char room[PATHS_SIZE]);
+char *paths_trash_dir(const char *data_dir, char room[PATHS_SIZE]);
+char *paths_artifacts_dir(const char *data_dir, char room[PATHS_SIZE]);
 /* The job, attempt and stream that an output file's base name stands for; -1 for other names.
  */
 int paths_output_parse(const char *base_name, struct uuid7 *ret_id, int *ret_attempt,

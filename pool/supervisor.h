@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "domain/function.h"
+#include "pool/artifacts.h"
 
 #define SUPERVISOR_WORKERS_MAX 512
 #define SUPERVISOR_POOL_MAX    65
@@ -69,6 +70,7 @@ struct supervisor_conf {
     const struct function_table *functions;
     unsigned command_workers; /* may be 0 when there are only program functions */
     int64_t output_max_bytes; /* kept of each stream of an attempt */
+    struct artifacts_bounds artifacts;
     bool use_cgroups;         /* where the host allows it; false: the subreaper alone */
     bool no_new_privs;        /* for all that jobs start */
     usec_t stop_timeout_us;   /* from a signal to the end: past it the front is killed */

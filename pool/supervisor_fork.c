@@ -68,6 +68,7 @@ __attribute__((noreturn)) static void be_worker(struct supervisor *s, const stru
         .data_dir = s->conf->data_dir,
         .program = slot->program,
         .output_max_bytes = s->conf->output_max_bytes,
+        .artifacts = s->conf->artifacts,
         .cgroup = &s->cgroup.group,
         .no_new_privs = s->conf->no_new_privs,
         .life_fd = life_fd,

@@ -53,6 +53,7 @@ struct worker {
     struct reaper reaper;
     struct link *link;
     struct attempt_host host;
+    struct workdirs workdirs;
     struct cage_host cage;
     struct cgroup cgroup; /* of this worker */
     struct detached *detached;
@@ -569,6 +570,8 @@ static bool tear_down(struct worker *w)
     }
     w->detached = detached_free(w->detached);
     w->link = link_free(w->link);
+    if (w->host.workdirs)
+        workdirs_close(&w->workdirs);
     loop_clear_timer(w->loop, &w->ack_wait);
     loop_clear_timer(w->loop, &w->spool_again);
     loop_clear_timer(w->loop, &w->news_timer);
@@ -620,6 +623,17 @@ static void set_up_cage(struct worker *w)
     };
 }
 
+/* A warm program has one working directory for all its jobs: ours. */
+static int set_up_workdirs(struct worker *w, struct errinfo *e)
+{
+    const struct worker_conf *conf = w->conf;
+
+    if (conf->program)
+        return 0;
+    w->host.workdirs = &w->workdirs;
+    return workdirs_open(&w->workdirs, w->loop, conf->data_dir, &conf->artifacts, e);
+}
+
 static int watch_sigterm(struct worker *w, struct errinfo *e)
 {
     AUTO_FINI(fd) int fd = -1;
@@ -662,6 +676,9 @@ static int set_up(struct worker *w, struct errinfo *e)
     if (r < 0)
         return r;
     set_up_cage(w);
+    r = set_up_workdirs(w, e);
+    if (r < 0)
+        return r;
     w->link = link_new(&link_conf);
     if (w->conf->program)
         w->program = program_new(&w->host, &w->reaper, w->conf->program, on_program_change);

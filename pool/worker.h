@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "domain/function.h"
+#include "pool/artifacts.h"
 
 struct cgroup;
 
@@ -31,6 +32,7 @@ struct worker_conf {
     const char *data_dir;
     const struct function *program; /* the warm program to host; NULL: a command worker */
     int64_t output_max_bytes;
+    struct artifacts_bounds artifacts;
     const struct cgroup *cgroup; /* to make groups in; NULL or one that is not there: none */
     bool no_new_privs;           /* for all that it starts */
     int life_fd; /* reads end of file when the supervisor is gone or retires this worker */

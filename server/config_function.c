@@ -239,8 +239,30 @@ static usec_t ready_timeout(const struct function_values *v)
     return v->ready ? FUNCTION_READY_TIMEOUT_US : 0;
 }
 
+/* A command runs in a directory of its own, so the path of its program is made absolute: it
+ * is relative to the file that names it. */
+static void find_program(const struct loader *l, char **argv)
+{
+    const char *slash = strrchr(l->name, '/');
+    AUTO(mem)
+    char *dir = slash ? mem_dup(l->name, (size_t)(slash - l->name) + 1) : mem_str(".");
+    AUTO(mem) char *root = realpath(dir, NULL);
+    AUTO_FINI(buf) struct buf path = { 0 };
+
+    if (!root || argv[0][0] == '/' || !strchr(argv[0], '/'))
+        return;
+    for (const char *c = root; *c; c++) { /* argv[0] is a template: braces are doubled */
+        buf_add_char(&path, *c);
+        if (*c == '{' || *c == '}')
+            buf_add_char(&path, *c);
+    }
+    buf_printf(&path, "/%s", argv[0]);
+    free(argv[0]);
+    argv[0] = buf_steal(&path);
+}
+
 /* Moves the texts out of v. */
-static void add_function(struct function_table *t, struct function_values *v)
+static struct function *add_function(struct function_table *t, struct function_values *v)
 {
     struct text_list *argv = v->program.count > 0 ? &v->program : &v->command;
     struct function *fn;
@@ -269,6 +291,7 @@ static void add_function(struct function_table *t, struct function_values *v)
     fn->argv = mem_resize(TAKE(argv->items), argv->count + 1, sizeof *fn->argv);
     fn->argv[fn->argc] = NULL;
     argv->count = 0;
+    return fn;
 }
 
 void config_load_function(struct loader *l, const struct raw_function *raw, size_t index)
@@ -290,6 +313,10 @@ void config_load_function(struct loader *l, const struct raw_function *raw, size
                       &values.limits);
     config_load_retry(l, raw->retry.keys, retry_prefix, &values.retry);
     check_function(&c);
-    if (values.name) /* with faults, too: so that a second one of that name is seen */
-        add_function(&l->settings->functions, &values);
+    if (values.name) { /* with faults, too: so that a second one of that name is seen */
+        const struct function *fn = add_function(&l->settings->functions, &values);
+
+        if (fn->kind == FUNCTION_COMMAND && fn->argc > 0)
+            find_program(l, fn->argv);
+    }
 }

@@ -41,6 +41,8 @@ struct settings {
     int64_t max_waiting_jobs;
     int64_t max_body_bytes;
     int64_t output_max_bytes;
+    int64_t artifacts_max_bytes;
+    int64_t artifacts_max_files;
     int64_t max_connections;
     int64_t http_threads; /* 0: one for each CPU */
     int64_t containment;  /* enum containment_choice */

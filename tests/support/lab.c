@@ -36,6 +36,8 @@ static void on_done(void *ctx, struct outcome *take_outcome)
     l->done_count++;
 }
 
+static const struct artifacts_bounds lab_bounds = { .max_bytes = 1000, .max_files = 10 };
+
 void lab_open(struct lab *l)
 {
     *l = (struct lab){ 0 };
@@ -45,7 +47,9 @@ void lab_open(struct lab *l)
     assert_int_equal(paths_prepare(l->data_dir, NULL), 0);
     assert_int_equal(loop_new(&l->loop, NULL), 0);
     assert_int_equal(reaper_open(&l->reaper, l->loop, NULL), 0);
+    assert_int_equal(workdirs_open(&l->workdirs, l->loop, l->data_dir, &lab_bounds, NULL), 0);
     l->host = (struct attempt_host){
+        .workdirs = &l->workdirs,
         .loop = l->loop,
         .data_dir = l->data_dir,
         .output_max_bytes = LAB_OUTPUT_MAX,
@@ -61,6 +65,7 @@ void lab_close(struct lab *l)
     assert_int_equal(errno, ECHILD);
     outcome_fini(&l->outcome);
     free(l->message);
+    workdirs_close(&l->workdirs);
     reaper_close(&l->reaper);
     l->loop = loop_free(l->loop);
     tmp_dir_remove(l->data_dir);

@@ -19,6 +19,7 @@ struct lab {
     char data_dir[TMP_SIZE];
     struct loop *loop;
     struct reaper reaper;
+    struct workdirs workdirs;
     struct attempt_host host;
 
     struct outcome outcome; /* the last one */

@@ -66,6 +66,8 @@ static void the_defaults_are_those_that_the_help_promises(void **state)
     assert_false(s.insecure);
     assert_int_equal(s.max_body_bytes, 1 << 20);
     assert_int_equal(s.output_max_bytes, 10 << 20);
+    assert_int_equal(s.artifacts_max_bytes, 100 << 20);
+    assert_int_equal(s.artifacts_max_files, 1000);
     assert_int_equal(s.max_waiting_jobs, 1000000);
     assert_int_equal(s.long_poll_max_us, 55 * USEC_PER_SEC);
     assert_int_equal(s.drain_timeout_us, 30 * USEC_PER_SEC);

@@ -572,6 +572,9 @@ static void its_pid_and_socket_are_there_while_it_runs_however_long_the_path(voi
     *strrchr(path, '/') = '\0';
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(rmdir(paths_output_dir(long_dir, path)), 0);
+    assert_int_equal(rmdir(paths_work_dir(long_dir, path)), 0);
+    assert_int_equal(rmdir(paths_trash_dir(long_dir, path)), 0);
+    assert_int_equal(rmdir(paths_artifacts_dir(long_dir, path)), 0);
     assert_int_equal(unlink(paths_instance(long_dir, path)), 0);
     assert_int_equal(rmdir(long_dir), 0);
 }
