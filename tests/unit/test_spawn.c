@@ -191,6 +191,63 @@ static void the_environment_has_each_name_once_and_the_extra_one_wins(void **sta
     assert_int_equal(found, 11);
 }
 
+/* The stage that fails with this conf, whose argv and fds are set here. */
+static void assert_fails_at(struct spawn_conf *conf, const char *want_stage, int want_errno)
+{
+    AUTO_FINI(fd) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    char program[] = "true";
+    char *argv[] = { program, NULL };
+    const char *stage = NULL;
+    struct errinfo e;
+    pid_t pid;
+
+    conf->argv = argv;
+    conf->env = no_env;
+    for (int i = 0; i < SPAWN_FD_COUNT; i++)
+        conf->fds[i] = null;
+    assert_int_equal(spawn(conf, &pid, &stage, &e), ERR_SYS);
+    assert_string_equal(stage, want_stage);
+    assert_int_equal(e.sys_errno, want_errno);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void each_stage_fails_with_its_name(void **state)
+{
+    struct spawn_conf no_dir = { .dir = "/no/such/directory" };
+    struct spawn_conf no_group = { .groups = { -1 }, .group_count = 1 };
+    struct spawn_conf no_limit = { .rlimits = { { .resource = 1000 } }, .rlimit_count = 1 };
+
+    (void)state;
+    assert_fails_at(&no_dir, "directory", ENOENT);
+    assert_fails_at(&no_group, "cgroup", EBADF);
+    assert_fails_at(&no_limit, "limits", EINVAL);
+}
+
+static void directory_limits_and_privileges_are_set_before_the_program(void **state)
+{
+    AUTO_FINI(fd) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    char sh[] = "sh", c[] = "-c";
+    char script[] =
+        "test $(pwd) = / && test $(ulimit -n) = 33 &&"
+        " grep -q 'NoNewPrivs:.1' /proc/self/status";
+    char *argv[] = { sh, c, script, NULL };
+    const struct spawn_conf conf = {
+        .argv = argv,
+        .env = no_env,
+        .fds = { null, null, null, null },
+        .dir = "/",
+        .rlimits = { { .resource = RLIMIT_NOFILE, .limit = { 33, 33 } } },
+        .rlimit_count = 1,
+        .no_new_privs = true,
+    };
+    const char *stage;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(spawn(&conf, &pid, &stage, NULL), 0);
+    assert_int_equal(exit_code_of(pid), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +255,8 @@ int main(void)
         cmocka_unit_test(exit_code_127_is_an_exit_code),
         cmocka_unit_test(what_is_not_there_is_refused_by_exec_with_its_reason),
         cmocka_unit_test(what_cannot_be_executed_is_refused_with_its_reason),
+        cmocka_unit_test(each_stage_fails_with_its_name),
+        cmocka_unit_test(directory_limits_and_privileges_are_set_before_the_program),
         cmocka_unit_test(descriptors_may_come_in_any_order),
         cmocka_unit_test(the_environment_has_each_name_once_and_the_extra_one_wins),
     };
