@@ -193,7 +193,7 @@ zoo: test-build ## every animal of tests/zoo in every way: canceled, timed out, 
 
 # ---- the program at work ------------------------------------------------------------------
 
-.PHONY: demo run torture bench
+.PHONY: demo run torture bench recovery
 demo: all ## start jobd, give it real work, show what happened, stop it
 	tools/demo
 
@@ -206,6 +206,9 @@ torture: all ## kill every part of jobd under load, KILLS times; then look for w
 
 bench: all $(BENCHES) ## measure, next to this machine's own ceilings
 	bench/run
+
+recovery: all ## kill the front 100 times under load: how long until it answers again
+	bench/recovery
 
 # ---- checks -------------------------------------------------------------------------------
 

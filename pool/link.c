@@ -17,8 +17,8 @@
 
 #define READ_SIZE    65536
 #define RETRY_MIN_US (10 * USEC_PER_MS)
-#define RETRY_MAX_US USEC_PER_SEC
-#define PROVEN_US    USEC_PER_SEC /* a connection that held as long is no failure when it ends */
+#define RETRY_MAX_US (100 * USEC_PER_MS) /* it is a local socket, and jobs wait */
+#define PROVEN_US    (200 * USEC_PER_MS) /* held as long, its end is no failure */
 
 struct link {
     struct link_conf conf;
