@@ -162,11 +162,11 @@ static void on_read(void *ctx, struct warm *w)
 /* ---- their end ----------------------------------------------------------------------------
  */
 
-static enum circuit_end use_of(const struct warm *w, uint64_t read_bytes)
+static enum circuit_end use_of(const struct warm *w)
 {
     if (w->answers > 0 || clock_mono_us() - w->started_us >= PROVEN_US)
         return CIRCUIT_USEFUL;
-    return w->proven || read_bytes > 0 ? CIRCUIT_DIED : CIRCUIT_FAILED_START;
+    return w->proven || w->read_bytes > 0 ? CIRCUIT_DIED : CIRCUIT_FAILED_START;
 }
 
 /* The last line of its stderr, printable and of bounded length; NULL: there is none. */
@@ -226,9 +226,9 @@ static void log_death(const struct program *p, const struct warm *w, bool intend
 }
 
 /* Its end was not wanted: what follows from it. */
-static usec_t note_death(struct program *p, const struct warm *w, uint64_t read_bytes)
+static usec_t note_death(struct program *p, const struct warm *w)
 {
-    enum circuit_end use = use_of(w, read_bytes);
+    enum circuit_end use = use_of(w);
     usec_t delay_us = circuit_ended(&p->circuit, use);
 
     p->not_before_us = clock_mono_us() + delay_us;
@@ -241,10 +241,9 @@ static usec_t note_death(struct program *p, const struct warm *w, uint64_t read_
  */
 static void bury(struct program *p, struct warm *w, bool none_left)
 {
-    uint64_t read_bytes = warm_read_bytes(w);
     int killed = warm_bury(w, none_left);
-    bool intended = slots_bury(p, w, read_bytes, killed) || w->dismissed;
-    usec_t delay_us = intended ? 0 : note_death(p, w, read_bytes);
+    bool intended = slots_bury(p, w, killed) || w->dismissed;
+    usec_t delay_us = intended ? 0 : note_death(p, w);
 
     log_death(p, w, intended, delay_us);
     warm_clear(w);

@@ -223,7 +223,7 @@ static bool killed_for_one(struct program *p, const struct warm *w)
     return false;
 }
 
-bool slots_bury(struct program *p, struct warm *w, uint64_t read_bytes, int leftovers)
+bool slots_bury(struct program *p, struct warm *w, int leftovers)
 {
     bool for_another = killed_for_one(p, w);
     bool stopped = false;
@@ -235,7 +235,7 @@ bool slots_bury(struct program *p, struct warm *w, uint64_t read_bytes, int left
         if (s->answered)
             w->answers++;
         cage_cost(&w->cage, &s->cost);
-        cause = cause_of(s, read_bytes > s->offset_bytes);
+        cause = cause_of(s, w->read_bytes > s->offset_bytes);
         slot_finish(s, cause, message_of(s, cause, for_another), &w->wait_status, leftovers);
     }
     return stopped;

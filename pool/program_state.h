@@ -50,9 +50,9 @@ void slots_output(struct program *p, const struct warm *w, enum stream stream,
 void slots_line(struct program *p, struct warm *w, struct channel_line *line);
 /* End those of w that have their answer; returns how many. */
 unsigned slots_settle(struct program *p, struct warm *w);
-/* w has ended and its pipes are read to the end, of its stdin read_bytes. End all that it had.
- * Returns whether one of them was being stopped: then the end of w is no surprise. */
-bool slots_bury(struct program *p, struct warm *w, uint64_t read_bytes, int leftovers);
+/* w is buried: end all that it had. Returns whether one of them was being stopped: then the end
+ * of w is no surprise. */
+bool slots_bury(struct program *p, struct warm *w, int leftovers);
 /* Forget them all. */
 void slots_drop(struct program *p);
 

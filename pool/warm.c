@@ -210,11 +210,6 @@ void warm_write(struct warm *w, const void *block, size_t len)
     pipes_write(&w->pipes, block, len);
 }
 
-uint64_t warm_read_bytes(const struct warm *w)
-{
-    return w->written_bytes - pipes_unread(&w->pipes);
-}
-
 /* ---- ending -------------------------------------------------------------------------------
  */
 
@@ -265,6 +260,8 @@ void warm_ended(struct warm *w, int wait_status)
 int warm_bury(struct warm *w, bool none_left)
 {
     int killed = cage_sweep(&w->cage, none_left);
+    /* Only now: a child that has the same stdin may have read on. */
+    w->read_bytes = w->written_bytes - pipes_unread(&w->pipes);
     pipes_drain(&w->pipes);
     pipes_close(&w->pipes);
     clear_timers(w);

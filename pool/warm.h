@@ -55,6 +55,7 @@ struct warm {
     struct cage cage; /* of it and its children */
     struct pipes pipes;
     uint64_t written_bytes; /* to its stdin */
+    uint64_t read_bytes;    /* of these, by it or its children; known from warm_bury() on */
     unsigned limit;         /* attempts that it takes at once */
     unsigned held;          /* attempts that it has: the host's to count */
     unsigned answers;
@@ -87,8 +88,6 @@ int warm_start(struct warm *w, bool trial, const char **ret_stage, struct errinf
 void warm_count_invalid(struct warm *w, const char *reason);
 /* Give it a line. */
 void warm_write(struct warm *w, const void *block, size_t len);
-/* The bytes of its stdin that it has read. */
-uint64_t warm_read_bytes(const struct warm *w);
 /* One of the attempts that it had is over. */
 void warm_let_go(struct warm *w);
 /* Give it no more attempts; when it holds none, its stdin is closed, and it is killed when it
