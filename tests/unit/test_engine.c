@@ -420,6 +420,81 @@ static void a_worker_gets_no_second_job_before_the_first_has_ended(void **state)
     worker_close(&w);
 }
 
+static void send_status(struct worker *w, enum proto_state state, unsigned capacity)
+{
+    const struct proto_status status = {
+        .state = state,
+        .capacity = capacity,
+        .program_pid = 4711,
+        .rss_bytes = 1 << 20,
+        .reason = "as a test",
+    };
+    struct buf out = { 0 };
+
+    proto_put_status(&out, &status);
+    send_frames(w, &out);
+}
+
+static void what_a_worker_takes_changes_with_its_status(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 7, NULL);
+    struct uuid7 ids[3];
+    struct proto_attempt first;
+    struct proto_attempt second;
+
+    send_status(&w, PROTO_STATE_CIRCUIT_OPEN, 0);
+    for (int i = 0; i < 3; i++)
+        ids[i] = submit(fx);
+    send_status(&w, PROTO_STATE_UP, 2);
+    first = expect_run(&w); /* not one was sent before */
+    second = expect_run(&w);
+    assert_true(uuid7_equal(first.job_id, ids[0]));
+    assert_true(uuid7_equal(second.job_id, ids[1]));
+    await_state(fx, ids[2], JOB_QUEUED);
+    send_outcome(&w, &second, CAUSE_NONE);
+    expect_ack(&w, &second);
+    assert_true(uuid7_equal(expect_run(&w).job_id, ids[2]));
+    worker_close(&w);
+}
+
+static void the_roster_says_what_workers_say(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 7, NULL);
+    struct engine_worker *list = NULL;
+    struct proto_attempt run;
+    struct uuid7 id;
+
+    send_status(&w, PROTO_STATE_UP, 1);
+    id = submit(fx);
+    run = expect_run(&w);
+    send_outcome(&w, &run, CAUSE_NONE);
+    expect_ack(&w, &run);
+    await_state(fx, id, JOB_SUCCEEDED);
+    send_status(&w, PROTO_STATE_CIRCUIT_OPEN, 0);
+    for (;;) { /* until it has read that: nobody tells */
+        struct pollfd never = { .fd = -1 };
+
+        assert_int_equal(engine_workers(fx->engine, &list), 1);
+        if (list->state == ENGINE_WORKER_CIRCUIT_OPEN)
+            break;
+        free(list);
+        (void)poll(&never, 1, 1);
+    }
+    assert_int_equal(list->worker_id, 7);
+    assert_int_equal(list->pid, 4000);
+    assert_int_equal(list->capacity, 0);
+    assert_int_equal(list->held, 0);
+    assert_int_equal(list->jobs_total, 1);
+    assert_int_equal(list->program_pid, 4711);
+    assert_int_equal(list->rss_bytes, 1 << 20);
+    assert_string_equal(list->reason, "as a test");
+    assert_string_equal(engine_worker_state_name(list->state), "circuit_open");
+    free(list);
+    worker_close(&w);
+}
+
 static void canceling_a_queued_job_ends_it_at_once(void **state)
 {
     struct fixture *fx = *state;
@@ -990,6 +1065,8 @@ int main(void)
         T(a_job_is_run_recorded_and_acknowledged),
         T(a_failed_attempt_fails_the_job),
         T(a_worker_gets_no_second_job_before_the_first_has_ended),
+        T(what_a_worker_takes_changes_with_its_status),
+        T(the_roster_says_what_workers_say),
         T(canceling_a_queued_job_ends_it_at_once),
         T(canceling_a_running_job_waits_for_the_worker_s_proof),
         T(a_job_that_finishes_well_in_its_grace_has_succeeded),

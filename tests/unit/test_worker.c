@@ -782,6 +782,94 @@ static void a_program_worker_names_its_pool_and_answers(void **state)
     }
 }
 
+static void await_status(struct proto_status *ret_status)
+{
+    const char *body;
+    size_t len;
+
+    assert_int_equal(any_frame(&body, &len), PROTO_STATUS);
+    assert_int_equal(proto_get_status(body, len, ret_status, NULL), 0);
+}
+
+/* Both outcomes, whichever is first; each with progress of its own before it. */
+static void await_two(const struct order *orders)
+{
+    bool progressed[2] = { false, false };
+    unsigned ended = 0;
+
+    while (ended < 2) {
+        AUTO_FINI(outcome) struct outcome got = { 0 };
+        struct proto_progress p = { 0 };
+        const char *body;
+        size_t len;
+
+        if (next_frame(&body, &len) == PROTO_PROGRESS) {
+            assert_int_equal(proto_get_progress(body, len, &p, NULL), 0);
+            progressed[uuid7_equal(p.job_id, orders[1].job_id)] = true;
+            free(p.message);
+            continue;
+        }
+        assert_int_equal(proto_get_outcome(body, len, &got, NULL), 0);
+        assert_int_equal(got.cause, CAUSE_NONE);
+        assert_true(progressed[uuid7_equal(got.job_id, orders[1].job_id)]);
+        send_ack(&orders[uuid7_equal(got.job_id, orders[1].job_id)]);
+        ended++;
+    }
+}
+
+static void a_worker_says_when_its_program_is_ready_and_for_how_many(void **state)
+{
+    AUTO(mem)
+    char *script = mem_printf(
+        "read -r x <%s/gate;"
+        "echo '{\"ready\":true,\"concurrency\":2}' >&3;"
+        "read -r a; read -r b;"
+        "for id in $b $a; do"
+        " echo \"{\\\"id\\\":\\\"$id\\\",\\\"progress\\\":1}\" >&3;"
+        " echo \"{\\\"id\\\":\\\"$id\\\",\\\"result\\\":1}\" >&3; done; cat",
+        data_dir);
+    char sh[] = "/bin/sh", c[] = "-c", name[] = "score";
+    char *argv[] = { sh, c, script, NULL };
+    const struct function fn = { .name = name,
+                                 .kind = FUNCTION_PROGRAM,
+                                 .argv = argv,
+                                 .argc = 3,
+                                 .concurrency = 64,
+                                 .ready_timeout_us = WAIT_MS * USEC_PER_MS,
+                                 .grace_us = USEC_PER_SEC };
+    struct order orders[2];
+    struct proto_hello hello;
+    struct proto_status status;
+    char path[TMP_SIZE + 8];
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/gate", data_dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    start_worker(&fn);
+    accept_worker(&hello);
+    assert_int_equal(hello.capacity, 0);
+    await_status(&status);
+    assert_int_equal(status.state, PROTO_STATE_STARTING);
+    assert_int_equal(status.capacity, 0);
+    open_gate();
+    await_status(&status);
+    assert_int_equal(status.state, PROTO_STATE_UP);
+    assert_int_equal(status.capacity, 2);
+    assert_true(status.program_pid > 0);
+
+    for (int i = 0; i < 2; i++) {
+        char id[UUID7_TEXT_SIZE];
+
+        orders[i] = lab_order(NULL, NULL);
+        orders[i].input = mem_printf("%s\n", uuid7_format(orders[i].job_id, id));
+        orders[i].input_len = strlen(orders[i].input);
+        send_run(&orders[i]);
+    }
+    await_two(orders);
+    order_fini(&orders[0]);
+    order_fini(&orders[1]);
+}
+
 /* Answers, and leaves a mark when its stdin is closed. */
 static void a_retired_worker_lets_its_program_answer_and_end(void **state)
 {
@@ -856,6 +944,7 @@ int main(void)
         TEST(a_large_outcome_arrives_whole),
         TEST(a_data_directory_with_a_long_name_works),
         TEST(a_program_worker_names_its_pool_and_answers),
+        TEST(a_worker_says_when_its_program_is_ready_and_for_how_many),
     };
 
     (void)alarm(180); /* a worker that never answers must not hang the run */
