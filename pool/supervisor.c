@@ -106,6 +106,12 @@ static void check_end(struct supervisor *s)
 
 /* ---- starting and reaping ------------------------------------------------------------- */
 
+static void end_drained(struct supervisor *s)
+{
+    s->drained = true;
+    begin_end(s, 0);
+}
+
 /* The front is down, or could not be started. own_code: what it exited with; -1: it did not. */
 static void front_down(struct supervisor *s, int own_code)
 {
@@ -125,7 +131,7 @@ static void front_down(struct supervisor *s, int own_code)
         /* It cannot start, and has said why. EX_TEMPFAIL from us means something else. */
         begin_end(s, own_code == EX_TEMPFAIL ? EXIT_FAILURE : own_code);
     else if (own_code == 0 && stopping && !f->leaving)
-        begin_end(s, 0);
+        end_drained(s);
     else if (f->failures >= EARLY_ENDS_MAX ||
              (stopping && !passes && f->stop_starts >= STOP_STARTS_MAX)) {
         log_error("front.given_up", LI64("early_ends", f->failures));
@@ -161,13 +167,22 @@ static void front_ended(struct supervisor *s, int wait_status)
     front_down(s, own_code);
 }
 
+/* When the front could not drain, the next jobd is to know who was done. */
+static void remove_slots_file(const struct supervisor *s, int64_t worker_id)
+{
+    if (s->phase == PHASE_END && !s->drained &&
+        worker_file_is_signed_off(s->conf->data_dir, worker_id))
+        return;
+    worker_file_remove(s->conf->data_dir, worker_id);
+}
+
 static void worker_ended(struct supervisor *s, struct slot *slot, int wait_status)
 {
     bool expected = s->phase == PHASE_END && wait_status == 0;
 
     log_exit(expected ? LOG_DEBUG : LOG_WARN, "worker.exited", slot->worker_id,
              slot->process.pid, wait_status);
-    worker_file_remove(s->conf->data_dir, slot->worker_id);
+    remove_slots_file(s, slot->worker_id);
     fd_fini(&slot->life_fd);
     cgroup_worker_clear(&s->cgroup.group, slot->worker_id);
     slot_ended(slot, wait_status, clock_mono_us());

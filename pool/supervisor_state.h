@@ -62,6 +62,7 @@ struct supervisor {
     enum stop stop;     /* what was asked of us */
     usec_t deadline_us; /* of the phase: monotonic; INT64_MAX: none */
     int exit_code;
+    bool drained;              /* the front has written down how every attempt ended */
     struct worker_info *alive; /* for struct front_start: room for all */
     int64_t *done;             /* the same */
     struct pollfd *polls;      /* SUPERVISOR_POLLS, then the elders' */

@@ -40,7 +40,8 @@ static void describe(const struct supervisor *s, struct handover *h)
         .front_socket_fd = s->listen_fd,
         .listener_count = conf->listener_count,
     };
-    memcpy(h->listeners, conf->listeners, conf->listener_count * sizeof *conf->listeners);
+    for (size_t i = 0; i < conf->listener_count; i++)
+        h->listeners[i] = conf->listeners[i];
 }
 
 static void start_check(struct supervisor *s)

@@ -577,7 +577,6 @@ static void a_reload_adds_a_function_and_keeps_what_runs(void **state)
 
 static void a_reload_with_a_bad_file_changes_nothing_and_says_why(void **state)
 {
-    AUTO_FINI(api_reply) struct api_reply r = { 0 };
     struct api *a = *state;
     char id[API_ID_SIZE];
 

@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "pool/paths.h"
+#include "pool/successor.h"
 #include "pool/supervisor.h"
 #include "pool/worker.h"
 
@@ -225,6 +226,8 @@ static bool front_stops(const struct fixture *f, const struct front_start *start
         (void)raise(SIGKILL);
     if (f->mode == FRONT_DEAF)
         return false;
+    if (msg->type == CONTROL_LEAVE)
+        return true;
     if (f->mode == FRONT_STUBBORN)
         return msg->type == CONTROL_STOP_NOW;
     return msg->type == CONTROL_STOP || msg->type == CONTROL_STOP_NOW;
@@ -753,7 +756,7 @@ static void a_second_signal_asks_the_front_to_stop_now(void **state)
 static void a_front_that_does_not_stop_in_time_is_killed(void **state)
 {
     struct fixture *f = *state;
-    struct report workers[3];
+    struct report workers[3], front;
 
     f->mode = FRONT_DEAF;
     f->conf.stop_timeout_us = 1;
@@ -764,6 +767,15 @@ static void a_front_that_does_not_stop_in_time_is_killed(void **state)
         (void)await_report(f, WORKER_ENDED);
     assert_int_equal(await_end(f), 0);
     assert_int_equal(f->shared->front_starts, 1);
+
+    /* The next one knows that these workers have left nothing undone. */
+    f->mode = FRONT_GOOD;
+    f->conf.stop_timeout_us = HANG_S * USEC_PER_SEC;
+    start(f);
+    front = await_start(f, workers, 3);
+    assert_int_equal(front.worker_count, 3);
+    assert_int_equal(front.done_count, 3);
+    stop(f);
 }
 
 static void workers_that_do_not_end_are_killed_on_a_further_signal(void **state)
@@ -1078,6 +1090,75 @@ static void of_the_dead_only_those_who_signed_off_are_known(void **state)
     assert_int_equal(rmdir(paths_worker_dir(f->dir, path)), 0); /* nothing is left there */
 }
 
+static char sh[] = "sh", dash_c[] = "-c";
+
+static void a_successor_that_would_start_takes_the_place_of_the_supervisor(void **state)
+{
+    struct fixture *f = *state;
+    char yes[] = "exit 0", successor[] = "test -n \"$JOBD_HANDOVER\" && exit 7";
+    char *argv[] = { sh, dash_c, successor, NULL }, *check_argv[] = { sh, dash_c, yes, NULL };
+    const struct successor_conf conf = { .path = "/bin/sh",
+                                         .argv = argv,
+                                         .check_argv = check_argv };
+    struct report workers[3], front, heard;
+    unsigned ended = 0;
+    int status;
+
+    f->conf.successor = &conf;
+    start(f);
+    front = await_start(f, workers, 3);
+    assert_int_equal(kill(f->supervisor_pid, SIGUSR2), 0);
+    heard = await_heard(f, CONTROL_LEAVE);
+    assert_int_equal(heard.pid, front.pid);
+    while (ended < 3) /* the change has closed their life pipes */
+        ended += next_report(f).kind == WORKER_ENDED;
+    assert_int_equal(waitpid(f->supervisor_pid, &status, 0), f->supervisor_pid);
+    f->supervisor_pid = 0;
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_int_equal(f->shared->front_starts, 1);
+    while (waitpid(-1, NULL, 0) > 0) /* a shell is no init */
+        continue;
+}
+
+static void a_successor_that_would_not_start_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(mem) char *no = mem_printf("echo x >%s/run/asked; exit 1", f->dir);
+    AUTO(mem) char *asked = mem_printf("%s/run/asked", f->dir);
+    char *argv[] = { sh, dash_c, no, NULL };
+    const struct successor_conf conf = { .path = "/bin/sh", .argv = argv, .check_argv = argv };
+    struct report workers[3], front, heard;
+
+    f->conf.successor = &conf;
+    start(f);
+    front = await_start(f, workers, 3);
+    assert_int_equal(kill(f->supervisor_pid, SIGHUP), 0);
+    while (!file_exists(asked))
+        (void)poll(NULL, 0, 1); /* another process makes it, and tells nobody */
+    assert_int_equal(kill(workers[0].pid, SIGKILL), 0);
+    heard = await_report(f, FRONT_HEARD);
+    assert_int_equal(heard.pid, front.pid);
+    assert_int_equal(heard.msg.type, CONTROL_WORKER_EXITED);
+    stop(f);
+    assert_int_equal(unlink(asked), 0);
+}
+
+static void a_stop_does_not_wait_for_the_check_of_a_successor(void **state)
+{
+    struct fixture *f = *state;
+    char forever[] = "sleep 1000";
+    char *argv[] = { sh, dash_c, forever, NULL };
+    const struct successor_conf conf = { .path = "/bin/sh", .argv = argv, .check_argv = argv };
+    struct report workers[3];
+
+    f->conf.successor = &conf;
+    start(f);
+    (void)await_start(f, workers, 3);
+    assert_int_equal(kill(f->supervisor_pid, SIGHUP), 0);
+    stop(f);
+}
+
 static void a_full_process_table_delays_the_start_only(void **state)
 {
     struct fixture *f = *state;
@@ -1148,6 +1229,9 @@ int main(void)
         SUPERVISOR_TEST(an_adopted_worker_that_is_killed_is_told_as_any_other),
         SUPERVISOR_TEST(adopted_workers_stop_with_the_service),
         SUPERVISOR_TEST(of_the_dead_only_those_who_signed_off_are_known),
+        SUPERVISOR_TEST(a_successor_that_would_start_takes_the_place_of_the_supervisor),
+        SUPERVISOR_TEST(a_successor_that_would_not_start_changes_nothing),
+        SUPERVISOR_TEST(a_stop_does_not_wait_for_the_check_of_a_successor),
         SUPERVISOR_TEST(a_full_process_table_delays_the_start_only),
         SUPERVISOR_TEST(too_many_workers_are_a_configuration_error),
         SUPERVISOR_TEST(the_lock_names_a_running_jobd),
