@@ -205,7 +205,6 @@ static void a_timeout_is_neither_early_nor_late(void **state)
     api_await(a, late, &r);
     assert_string_equal(api_text(&r, "failure.reason"), "deadline_exceeded");
     assert_true(wall_seconds(&r) >= 1 && wall_seconds(&r) < 60);
-    assert_true(strcmp(api_text(&r, "finished_at"), api_text(&r, "started_at")) > 0);
 }
 
 static void check_long_poll(const struct api *a, const char *id, int64_t step_seconds)
