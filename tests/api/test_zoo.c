@@ -1,7 +1,7 @@
 /* The escape zoo: programs that do what they can to stay (tests/zoo), stopped by jobd. Each is
- * canceled and timed out, by a jobd of root and by one of nobody, with control groups and
- * without. Afterwards nothing of it is left: this test looks into /proc itself, and does not
- * trust what jobd says. How long it took is printed.
+ * canceled, timed out, and loses its worker, by a jobd of root and by one of nobody, with
+ * control groups and without. Afterwards nothing of it is left: this test looks into /proc
+ * itself, and does not trust what jobd says. How long it took is printed.
  *
  * JOBD_ZOO=full (make zoo) does everything with every animal; else each animal has one fate in
  * each enclosure. JOBD_ZOO=<animal> does everything with that one.
@@ -31,9 +31,10 @@
 #define TIMEOUT_SECONDS  0.7
 #define ENVIRON_MAX      ((size_t)1 << 17)
 
-enum fate { CANCELED, TIMED_OUT, LEFT_ALONE, FATE_MAX_ };
+enum fate { CANCELED, TIMED_OUT, WORKER_KILLED, LEFT_ALONE, FATE_MAX_ };
 
-static const char *const fate_names[FATE_MAX_] = { "canceled", "timed out", "left alone" };
+static const char *const fate_names[FATE_MAX_] = { "canceled", "timed out", "worker killed",
+                                                   "left alone" };
 
 struct animal {
     const char *name;
@@ -148,9 +149,10 @@ static void assert_outcome(const struct api_reply *r, const struct animal *x, en
 {
     const char *state = api_text(r, "state");
     const char *reason = api_text(r, "failure.reason");
-    bool right = fate == CANCELED    ? text_equal(state, "canceled")
-                 : fate == TIMED_OUT ? text_equal(reason, "deadline_exceeded")
-                                     : text_equal(state, "succeeded");
+    bool right = fate == CANCELED        ? text_equal(state, "canceled")
+                 : fate == TIMED_OUT     ? text_equal(reason, "deadline_exceeded")
+                 : fate == WORKER_KILLED ? text_equal(reason, "worker_lost")
+                                         : text_equal(state, "succeeded");
 
     if (!right)
         fail_msg("%s was %s, but is %s: %s", x->name, fate_names[fate], state, reason);
@@ -169,12 +171,16 @@ static usec_t meet(const struct api *a, const struct animal *x, enum fate fate)
     usec_t took_us;
 
     (void)api_submit(a, body, id);
-    if (fate == CANCELED) {
+    if (fate == CANCELED || fate == WORKER_KILLED) {
         await_file(ready);
         assert_true(count_marked(mark, one) > 0); /* so this can be seen at all */
+        api_await_state(a, id, "running", &r);
         begin_us = clock_mono_us();
-        api_post(a, api_job_path(id, ":cancel"), "{}", &r);
     }
+    if (fate == CANCELED)
+        api_post(a, api_job_path(id, ":cancel"), "{}", &r);
+    if (fate == WORKER_KILLED)
+        assert_return_code(kill((pid_t)api_number(&r, "worker.pid"), SIGKILL), errno);
     api_await(a, id, &r);
     took_us = clock_mono_us() - begin_us;
     assert_nobody_is_left(x->name, mark);
@@ -193,7 +199,7 @@ static void visit(const struct api *a, const struct enclosure *e, const struct a
     if ((fate == LEFT_ALONE) > x->main_ends)
         return;
     took_us = meet(a, x, fate);
-    print_message("  %-18s %-14s %-11s empty after %7.1f ms\n", e->name, x->name,
+    print_message("  %-18s %-14s %-13s empty after %7.1f ms\n", e->name, x->name,
                   fate_names[fate], (double)took_us / USEC_PER_MS);
 }
 
@@ -206,7 +212,7 @@ static void visit_all(const struct api *a, const struct enclosure *e)
         if (full && !text_equal(what, "full") && !text_equal(what, animals[i].name))
             continue;
         for (int fate = 0; fate < FATE_MAX_; fate++)
-            if (full || fate == (int)((i + (size_t)(e - enclosures)) % 2) || fate == LEFT_ALONE)
+            if (full || fate == (int)((i + (size_t)(e - enclosures)) % 3) || fate == LEFT_ALONE)
                 visit(a, e, &animals[i], (enum fate)fate);
     }
 }
