@@ -195,18 +195,33 @@ static char *message_of(const struct slot *s, enum cause cause, bool for_another
     return NULL;
 }
 
+/* One that takes a single job and is being stopped ends anyway. */
+static bool is_settled(const struct slot *s)
+{
+    return s->answered && (s->attempt.stop_cause == CAUSE_NONE || s->warm->limit > 1);
+}
+
+static bool any_settled(struct program *p, const struct warm *w)
+{
+    for (struct slot *s = slots_next(p, w, NULL); s; s = slots_next(p, w, s))
+        if (is_settled(s))
+            return true;
+    return false;
+}
+
 unsigned slots_settle(struct program *p, struct warm *w)
 {
     unsigned count = 0;
 
+    if (!any_settled(p, w))
+        return 0;
+    pipes_drain(&w->pipes); /* what it printed before it answered; perhaps more answers */
     for (struct slot *s = slots_next(p, w, NULL); s; s = slots_next(p, w, s)) {
         enum cause cause;
 
-        /* One that takes a single job and is being stopped ends anyway. */
-        if (!s->answered || (s->attempt.stop_cause != CAUSE_NONE && w->limit == 1))
+        if (!is_settled(s))
             continue;
-        if (count++ == 0)
-            pipes_drain(&w->pipes); /* what it printed before it answered */
+        count++;
         w->answers++;
         cage_cost(&w->cage, &s->cost);
         cause = cause_of(s, true);

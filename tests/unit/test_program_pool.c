@@ -287,6 +287,25 @@ static void jobs_that_run_together_may_be_answered_in_any_order(void **state)
     assert_int_equal(end_of(ids[0])->pid, end_of(ids[2])->pid);
 }
 
+/* The answer of the second job is read alone, and while that is settled the first one's comes.
+ */
+static void an_answer_that_comes_while_another_is_settled_is_not_missed(void **state)
+{
+    AUTO(program)
+    struct program *p = host(
+        "ready 2; while read -r a x && read -r b x; do"
+        " answer $b second; answer $a first; done");
+
+    (void)state;
+    AWAIT(status_of(p).capacity == 2);
+    for (int i = 0; i < 5000; i++) { /* it is a matter of microseconds */
+        lab.done_count = 0;
+        (void)give(p, "x");
+        (void)give(p, "x");
+        AWAIT(lab.done_count == 2);
+    }
+}
+
 static void what_is_printed_goes_to_the_log_of_every_job_that_runs(void **state)
 {
     AUTO(program)
@@ -610,6 +629,7 @@ int main(void)
         TEST(without_the_handshake_a_program_is_up_at_once),
         TEST(it_takes_as_many_as_it_says_and_the_function_allows),
         TEST(jobs_that_run_together_may_be_answered_in_any_order),
+        TEST(an_answer_that_comes_while_another_is_settled_is_not_missed),
         TEST(what_is_printed_goes_to_the_log_of_every_job_that_runs),
         TEST(one_of_several_is_canceled_and_the_others_go_on),
         TEST(one_of_several_that_takes_too_long_is_asked_to_stop),
