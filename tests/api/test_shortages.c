@@ -435,6 +435,47 @@ static void a_supervisor_that_may_not_fork_goes_on_trying(void **state)
     run_one_job(a);
 }
 
+/* -- room -----------------------------------------------------------------------------------
+ */
+
+static rlim_t size_of_log(const struct api *a)
+{
+    struct stat st;
+
+    assert_return_code(stat(api_path(a, "data/jobd.db-wal"), &st), errno);
+    return (rlim_t)st.st_size;
+}
+
+/* As a quota would be. The kernel's signal about it ends nobody. */
+static void a_limit_on_file_sizes_is_a_full_disk(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    pid_t front = proc_await_child(a->pid, "jobd-front");
+    pid_t workers[2];
+    char id[API_ID_SIZE];
+
+    assert_int_equal(proc_children(a->pid, "jobd-worker", workers, 2), 2);
+    start_waiting_job(a, "room", id);
+    limit(front, RLIMIT_FSIZE, size_of_log(a));
+    limit_workers(a, RLIMIT_FSIZE, 0);
+    do
+        api_post(a, "/v1/jobs", "{\"command\":[\"true\"]}", &r);
+    while (r.status == 202); /* what is left of the last page */
+    assert_problem(&r, 503, "storage-full");
+    api_get(a, "/readyz", &r);
+    assert_problem(&r, 503, "temporary-reduced-capacity");
+    open_gate(a, "room");
+
+    limit(front, RLIMIT_FSIZE, RLIM_INFINITY);
+    check_passed(a, id);
+    limit_workers(a, RLIMIT_FSIZE, RLIM_INFINITY);
+    run_one_job(a);
+    assert_int_equal(proc_await_child(a->pid, "jobd-front"), front);
+    for (int i = 0; i < 2; i++)
+        assert_return_code(kill(workers[i], 0), errno);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +483,7 @@ int main(void)
         cmocka_unit_test(a_worker_without_descriptors_says_what_failed),
         cmocka_unit_test(a_worker_that_may_not_fork_says_so_and_the_job_is_tried_again),
         cmocka_unit_test(a_supervisor_that_may_not_fork_goes_on_trying),
+        cmocka_unit_test(a_limit_on_file_sizes_is_a_full_disk),
         cmocka_unit_test(idle_clients_do_not_keep_workers_out),
     };
 
