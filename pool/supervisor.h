@@ -71,10 +71,10 @@ struct supervisor_conf {
     unsigned command_workers; /* may be 0 when there are only program functions */
     int64_t output_max_bytes; /* kept of each stream of an attempt */
     struct artifacts_bounds artifacts;
-    bool use_cgroups;         /* where the host allows it; false: the subreaper alone */
-    bool no_new_privs;        /* for all that jobs start */
-    usec_t stop_timeout_us;   /* from a signal to the end: past it the front is killed */
-    const int *front_fds;     /* for the front alone (the HTTP server's): workers close them */
+    bool use_cgroups;       /* where the host allows it; false: the subreaper alone */
+    bool no_new_privs;      /* for all that jobs start */
+    usec_t stop_timeout_us; /* from a signal to the end: past it the front is killed */
+    const int *front_fds;   /* for the front alone (the HTTP server's): workers close them */
     size_t front_fd_count;
     /* Runs in the front's process; its result is the exit code. Must not return before it is
      * done. */

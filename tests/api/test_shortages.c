@@ -295,7 +295,6 @@ static void await_logged(const struct api *a, size_t from, const char *event, un
 static void idle_clients_do_not_keep_workers_out(void **state)
 {
     struct api *a = *state;
-    AUTO_FINI(api_reply) struct api_reply r = { 0 };
     AUTO_FINI(fd) int first = -1;
     char prepare[64];
     int clients[CLIENTS];

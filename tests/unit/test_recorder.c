@@ -173,7 +173,7 @@ static void beyond_the_cap_head_and_tail_are_kept(void **state)
                 if (spill_at == 2) {
                     add_letters(first, block);
                     recorder_spill(&recorder);
-                    recorder_add(&recorder, "abcdefghijklmnopqrstuvwxyz" + first,
+                    recorder_add(&recorder, &"abcdefghijklmnopqrstuvwxyz"[first],
                                  cases[i].count - first);
                 } else {
                     add_letters(cases[i].count, block);
