@@ -14,9 +14,10 @@ int handover_format(const struct handover *h, struct buf *b, struct errinfo *e)
 {
     buf_printf(b,
                FORMAT "\npid %" PRId64 "\nprotocol %" PRId64 "\ndevice %" PRId64
-                      "\ninode %" PRId64 "\nlock %d\nfront %d\n",
-               h->pid, h->protocol, h->data_device, h->data_inode, h->lock_fd,
-               h->front_socket_fd);
+                      "\ninode %" PRId64 "\nlock %d\n",
+               h->pid, h->protocol, h->data_device, h->data_inode, h->lock_fd);
+    if (h->front_socket_fd >= 0)
+        buf_printf(b, "front %d\n", h->front_socket_fd);
     for (size_t i = 0; i < h->listener_count; i++) {
         const struct handover_listener *l = &h->listeners[i];
 
