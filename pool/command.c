@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "domain/channel.h"
@@ -345,7 +346,9 @@ static int start_process(struct command *c, const char **ret_stage, struct errin
         return r;
     env = environment(c, artifacts, pwd);
     sc.env = env;
+    crash_point("worker.before_spawn");
     r = cage_spawn(&c->cage, &sc, &c->pid, ret_stage, e);
+    crash_point("worker.after_spawn");
     pipes_close_child(sc.fds);
     return r;
 }
