@@ -195,6 +195,7 @@ static json_t *encode_links(const char *id)
     set(logs, "stderr", path(id, "/logs/stderr"));
     set(links, "logs", logs);
     set(links, "attempts", path(id, "/attempts"));
+    set(links, "artifacts", path(id, "/artifacts"));
     return links;
 }
 

@@ -1,5 +1,6 @@
 #include "handlers/common.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -36,6 +37,21 @@ int common_single(const struct http_req *rq, struct http_resp *rs, const char *n
     if (http_query(rq, name, 1))
         return common_bad_parameter(rs, name, "duplicate", "may be given once only");
     *ret_value = http_query(rq, name, 0);
+    return 0;
+}
+
+int common_number(const struct http_req *rq, struct http_resp *rs, const char *name,
+                  int64_t max, int64_t *ret_number)
+{
+    const char *text = NULL;
+    int r;
+
+    r = common_single(rq, rs, name, &text);
+    if (r < 0 || !text)
+        return r;
+    if (!text_to_i64(text, 1, max, ret_number))
+        return common_bad_parameter(rs, name, "out-of-range",
+                                    "must be a whole number from 1 to %" PRId64, max);
     return 0;
 }
 

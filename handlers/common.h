@@ -33,6 +33,9 @@ __attribute__((format(printf, 4, 5))) int common_bad_parameter(struct http_resp 
 /* The one value of a query parameter that may be given once; NULL when it is not. */
 int common_single(const struct http_req *rq, struct http_resp *rs, const char *name,
                   const char **ret_value);
+/* The same for a whole number from 1 to max; untouched when it is not given. */
+int common_number(const struct http_req *rq, struct http_resp *rs, const char *name,
+                  int64_t max, int64_t *ret_number);
 /* http_query_allow() with a fault for each parameter that is not in the list. */
 int common_allow(const struct http_req *rq, struct http_resp *rs, const char *const *names);
 /* The same for none at all. */

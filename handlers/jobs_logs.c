@@ -32,21 +32,6 @@ struct wish {
 /* -- what is asked for -----------------------------------------------------------------------
  */
 
-static int read_number(const struct http_req *rq, struct http_resp *rs, const char *name,
-                       int64_t max, int64_t *ret_number)
-{
-    const char *text;
-    int r;
-
-    r = common_single(rq, rs, name, &text);
-    if (r < 0 || !text)
-        return r;
-    if (!text_to_i64(text, 1, max, ret_number))
-        return common_bad_parameter(rs, name, "out-of-range",
-                                    "must be a whole number from 1 to %" PRId64, max);
-    return 0;
-}
-
 static int read_follow(const struct http_req *rq, struct http_resp *rs, bool *ret_follow)
 {
     const char *text;
@@ -78,11 +63,11 @@ static int read_wish(const struct http_req *rq, struct http_resp *rs, struct wis
     if (stream < 0)
         return err_set(&rs->err, ERR_LOG_NOT_FOUND, "the streams are stdout and stderr");
     w->stream = (enum stream)stream;
-    r = read_number(rq, rs, "attempt", INT32_MAX, &attempt);
+    r = common_number(rq, rs, "attempt", INT32_MAX, &attempt);
     if (r < 0)
         return r;
     w->attempt = (int)attempt;
-    r = read_number(rq, rs, "tail_lines", TAIL_LINES_MAX, &w->tail_lines);
+    r = common_number(rq, rs, "tail_lines", TAIL_LINES_MAX, &w->tail_lines);
     if (r < 0)
         return r;
     return read_follow(rq, rs, &w->follow);

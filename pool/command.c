@@ -26,7 +26,7 @@ struct command {
     struct workdir dir;
 
     bool ended;
-    bool waiting; /* it has ended, and is not over before those that it left have */
+    bool waiting;         /* it has ended, and is not over before those that it left have */
     bool left_some;       /* somebody was still there after its end */
     bool stopped_waiting; /* they were told to stop */
     int wait_status;
@@ -267,7 +267,8 @@ static void on_settled(void *ctx, bool none_left)
     if (!c->ended)
         return;
     if (c->waiting) {
-        /* It may have ended well before the order to stop was known of: not so those it left. */
+        /* It may have ended well before the order to stop was known of: not so those it left.
+         */
         c->stopped_waiting = c->left_some && c->attempt.stop_cause != CAUSE_NONE;
         if (none_left || cage_is_empty(&c->cage))
             finish(c, none_left);

@@ -25,6 +25,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 CODES = "x-jobd-codes"
 OUTSIDE = "x-jobd-codes-outside-operations"
 PROBLEM = "application/problem+json"
+SEGMENTS = "x-jobd-segments"  # of a path parameter: true when it may be several segments
 
 
 class Fault(Exception):
@@ -208,9 +209,18 @@ ROUTES_HEAD = f"""\
 """
 
 
+def template(spec, path, operation):
+    """The path as the router reads it: a parameter that may hold slashes is {name*}."""
+    for parameter in spec["paths"][path].get("parameters", []) + operation.get("parameters", []):
+        parameter = resolve(spec, parameter)
+        if parameter["in"] == "path" and parameter.get(SEGMENTS):
+            path = path.replace("{%s}" % parameter["name"], "{%s*}" % parameter["name"])
+    return path
+
+
 def routes_text(spec):
     rows = [
-        (method + ",", f'"{path}",', op["operationId"] + ",",
+        (method + ",", f'"{template(spec, path, op)}",', op["operationId"] + ",",
          handler_name(op["operationId"]) + ",", body_kind(spec, op) + ")")
         for method, path, op in operations(spec)
     ]

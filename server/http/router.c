@@ -12,6 +12,7 @@ struct pattern {
     char *param; /* NULL: the segment is literal */
     char *tail;  /* the literal, or what follows {param} */
     size_t tail_len;
+    bool rest; /* {param*}: all segments from here on */
 };
 
 struct resource {
@@ -51,8 +52,12 @@ static bool compile_segment(const char *text, size_t len, struct pattern *ret_pa
     size_t tail_len = len - (size_t)(close + 1 - text);
     if (tail_len > 0 && close[1] != ':')
         return false;
+    bool rest = close[-1] == '*';
+    if (rest && (tail_len > 0 || close == text + 2))
+        return false;
     *ret_pattern = (struct pattern){
-        .param = mem_dup(text + 1, (size_t)(close - text) - 1),
+        .rest = rest,
+        .param = mem_dup(text + 1, (size_t)(close - text) - 1 - rest),
         .tail = mem_dup(close + 1, tail_len),
         .tail_len = tail_len,
     };
@@ -75,6 +80,8 @@ static bool compile(const char *path, struct resource *res)
             return false;
         if (res->patterns[res->count++].param)
             res->param_count++;
+        if (at[len] && res->patterns[res->count - 1].rest)
+            return false;
         if (!at[len])
             return res->param_count <= ROUTE_PARAMS_MAX;
         at += len + 1;
@@ -179,38 +186,65 @@ static bool segment_matches(const struct pattern *p, const struct segment *s)
            !memchr(s->text, ':', value_len);
 }
 
-static bool resource_matches(const struct resource *res, const struct segment *segments,
-                             size_t count)
+static bool rest_matches(const struct segment *segments, size_t count)
 {
-    if (count != res->count)
-        return false;
     for (size_t i = 0; i < count; i++)
-        if (!segment_matches(&res->patterns[i], &segments[i]))
+        if (segments[i].len == 0)
             return false;
     return true;
 }
 
+static bool resource_matches(const struct resource *res, const struct segment *segments,
+                             size_t count)
+{
+    bool rest = res->patterns[res->count - 1].rest;
+    size_t plain = rest ? res->count - 1 : res->count;
+
+    if (rest ? count < res->count : count != res->count)
+        return false;
+    for (size_t i = 0; i < plain; i++)
+        if (!segment_matches(&res->patterns[i], &segments[i]))
+            return false;
+    return !rest || rest_matches(segments + plain, count - plain);
+}
+
+/* Put them together again, decoded, with a slash between two. There is room: each slash was
+ * there before. */
+static char *join(const struct segment *segments, size_t count)
+{
+    char *to = segments[0].text + segments[0].len;
+
+    for (size_t i = 1; i < count; i++) {
+        *to++ = '/';
+        memmove(to, segments[i].text, segments[i].len);
+        to += segments[i].len;
+    }
+    *to = 0;
+    return segments[0].text;
+}
+
 static void take_params(const struct resource *res, const struct segment *segments,
-                        struct route_match *ret_match)
+                        size_t count, struct route_match *ret_match)
 {
     struct route_match m = { .resource = res };
 
     for (size_t i = 0; i < res->count; i++) {
         const struct pattern *p = &res->patterns[i];
+        const char *value = segments[i].text;
 
         if (!p->param)
             continue;
-        segments[i].text[segments[i].len - p->tail_len] = 0; /* the verb goes */
-        m.params[m.param_count++] = (struct route_param){
-            .name = p->param,
-            .value = segments[i].text,
-        };
+        if (p->rest)
+            value = join(segments + i, count - i);
+        else
+            segments[i].text[segments[i].len - p->tail_len] = 0; /* the verb goes */
+        m.params[m.param_count++] = (struct route_param){ .name = p->param, .value = value };
     }
     *ret_match = m;
 }
 
 /* The number of segments, or an error. More than any template has is as good as not found. */
-static int split(char *path, struct segment segments[ROUTE_SEGMENTS_MAX], size_t *ret_count,
+static int split(char *path, struct segment segments[PATH_SEGMENTS_MAX], size_t *ret_count,
                  struct errinfo *e)
 {
     char *at = path + 1;
@@ -221,7 +255,7 @@ static int split(char *path, struct segment segments[ROUTE_SEGMENTS_MAX], size_t
         size_t len = strcspn(at, "/");
 
         last = at[len] == 0;
-        if (count == ROUTE_SEGMENTS_MAX)
+        if (count == PATH_SEGMENTS_MAX)
             return err_set(e, ERR_NOT_FOUND, "no resource has so many segments");
         if (!percent_decode(at, len, false, at, &segments[count].len))
             return err_set(e, ERR_MALFORMED_REQUEST,
@@ -236,7 +270,7 @@ static int split(char *path, struct segment segments[ROUTE_SEGMENTS_MAX], size_t
 int router_match(const struct router *rt, char *path, struct route_match *ret_match,
                  struct errinfo *e)
 {
-    struct segment segments[ROUTE_SEGMENTS_MAX];
+    struct segment segments[PATH_SEGMENTS_MAX];
     size_t count = 0;
     int r;
 
@@ -246,7 +280,7 @@ int router_match(const struct router *rt, char *path, struct route_match *ret_ma
     for (size_t i = 0; i < rt->count; i++) {
         if (!resource_matches(&rt->resources[i], segments, count))
             continue;
-        take_params(&rt->resources[i], segments, ret_match);
+        take_params(&rt->resources[i], segments, count, ret_match);
         return 0;
     }
     return err_set(e, ERR_NOT_FOUND, "no resource has this path");

@@ -1,9 +1,11 @@
 /* server/http/router.h - from a path to a resource and from there to an operation.
  *
- * Templates are compiled once. A segment of a template is literal, or {name}, or {name}:verb. A
+ * Templates are compiled once. A segment of a template is literal, or {name}, or {name}:verb;
+ * the last one may be {name*}, which stands for one or more segments, none of them empty. A
  * request's path is split at "/" first and each segment is decoded after that, so that %2F
- * cannot forge a segment, while %3A is as good as ":". A parameter never holds a ":": what
- * follows one is a custom verb, and one that no template knows is not found.
+ * cannot forge a segment, while %3A is as good as ":". Any other parameter
+ * never holds a ":": what follows one is a custom verb, and one that no template knows is not
+ * found.
  *
  * Read-only after router_new(): any thread.
  */
@@ -18,6 +20,7 @@
 
 #define ROUTE_SEGMENTS_MAX 8
 #define ROUTE_PARAMS_MAX   4
+#define PATH_SEGMENTS_MAX  32 /* of a request */
 
 struct router;
 struct resource; /* all operations of one template */

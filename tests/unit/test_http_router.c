@@ -13,6 +13,8 @@ static const struct http_route ROUTES[] = {
     { HTTP_POST, "/v1/jobs:batchCreate", "batchCreateJobs", NULL, BODY_JSON },
     { HTTP_GET, "/v1/jobs/{id}/logs/{stream}", "getJobLog", NULL, BODY_NONE },
     { HTTP_GET, "/v1/jobs/{id}/result", "getJobResult", NULL, BODY_NONE },
+    { HTTP_GET, "/v1/jobs/{id}/artifacts", "listArtifacts", NULL, BODY_NONE },
+    { HTTP_GET, "/v1/jobs/{id}/artifacts/{path*}", "getArtifact", NULL, BODY_NONE },
     { HTTP_GET, "/v1/jobs/special", "getSpecial", NULL, BODY_NONE },
     { HTTP_GET, "/", "getService", NULL, BODY_NONE },
 };
@@ -186,6 +188,9 @@ static void templates_that_cannot_be_compiled_are_refused(void **state)
         "/{id}x",
         "/{a}/{b}/{c}/{d}/{e}",
         "/1/2/3/4/5/6/7/8/9",
+        "/{*}",
+        "/{a*}/b",
+        "/{a*}:b",
     };
     struct errinfo e;
 
@@ -198,6 +203,47 @@ static void templates_that_cannot_be_compiled_are_refused(void **state)
             fail_msg("%s is compiled", paths[i]);
         assert_null(none);
     }
+}
+
+static void the_rest_of_a_path_can_be_a_parameter(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *value;
+    } cases[] = {
+        { "a", "a" },
+        { "a/b/c", "a/b/c" },
+        { "a%2Fb", "a/b" },
+        { "a%20b/%C3%A9:x", "a b/\xC3\xA9:x" },
+        { "..%2f%2e%2e/x", "../../x" },
+        { "%2Fetc/passwd", "/etc/passwd" },
+        { "1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17",
+          "1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17" },
+    };
+    struct route_match m;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(mem) char *path = mem_printf("/v1/jobs/abc/artifacts/%s", cases[i].path);
+
+        assert_int_equal(look_up(path, &m), 0);
+        assert_string_equal(resource_path(m.resource), "/v1/jobs/{id}/artifacts/{path*}");
+        assert_int_equal(m.param_count, 2);
+        assert_string_equal(m.params[0].value, "abc");
+        assert_string_equal(m.params[1].name, "path");
+        assert_string_equal(m.params[1].value, cases[i].value);
+    }
+    expect_resource("/v1/jobs/abc/artifacts", "/v1/jobs/{id}/artifacts");
+    assert_int_equal(look_up("/v1/jobs/abc/artifacts/", &m), ERR_NOT_FOUND);
+    assert_int_equal(look_up("/v1/jobs/abc/artifacts/a/", &m), ERR_NOT_FOUND);
+    assert_int_equal(look_up("/v1/jobs/abc/artifacts/a//b", &m), ERR_NOT_FOUND);
+    assert_int_equal(look_up("/v1/jobs/abc:x/artifacts/a", &m), ERR_NOT_FOUND);
+    assert_int_equal(
+        look_up("/v1/jobs/abc/artifacts/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/"
+                "19/20/21/22/23/24/25/26/27/28/29",
+                &m),
+        ERR_NOT_FOUND);
+    (void)look_up(NULL, &m);
 }
 
 static void the_same_operation_twice_is_refused(void **state)
@@ -224,6 +270,7 @@ int main(void)
         cmocka_unit_test(allow_lists_what_a_resource_has),
         cmocka_unit_test(a_method_leads_to_its_operation),
         cmocka_unit_test(templates_that_cannot_be_compiled_are_refused),
+        cmocka_unit_test(the_rest_of_a_path_can_be_a_parameter),
         cmocka_unit_test(the_same_operation_twice_is_refused),
     };
 

@@ -18,7 +18,9 @@
     "/logs/stdout\","                                                                          \
     "\"stderr\":\"/v1/jobs/" ID_TEXT                                                           \
     "/logs/stderr\"},"                                                                         \
-    "\"attempts\":\"/v1/jobs/" ID_TEXT "/attempts\"}"
+    "\"attempts\":\"/v1/jobs/" ID_TEXT                                                         \
+    "/attempts\","                                                                             \
+    "\"artifacts\":\"/v1/jobs/" ID_TEXT "/artifacts\"}"
 #define NO_LOGS                                                                                \
     "\"logs\":{\"stdout_bytes\":0,\"stderr_bytes\":0,\"stdout_total_bytes\":0,"                \
     "\"stderr_total_bytes\":0,\"truncated\":false}"
