@@ -149,8 +149,8 @@ static bool is_dots(const char *name)
 static void take_all(struct taking *t)
 {
     while (t->depth > 0) {
-        const struct dirent *entry = readdir(
-            t->levels[t->depth - 1].from); /* NOLINT(concurrency-mt-unsafe): own stream */
+        DIR *from = t->levels[t->depth - 1].from;
+        const struct dirent *entry = readdir(from); /* NOLINT(concurrency-mt-unsafe): own */
 
         if (!entry) {
             leave(t);
