@@ -46,9 +46,10 @@ static struct language {
 static bool compile(char *ret_program, size_t size)
 {
     AUTO(mem)
-    char *command = mem_printf("cc -Wall -Wextra -Werror -o %s/shout examples/warm/shout.c "
-                               "$(pkg-config --cflags --libs jansson)",
-                               dir);
+    char *command = mem_printf(
+        "cc -Wall -Wextra -Werror -o %s/shout examples/warm/shout.c "
+        "$(pkg-config --cflags --libs jansson)",
+        dir);
 
     (void)snprintf(ret_program, size, "%s/shout", dir);
     return works("command -v cc && pkg-config --exists jansson") && works(command);
@@ -71,9 +72,10 @@ static char *make_config(void)
             print_message("examples: %s is not installed: skipped\n", l->name);
             continue;
         }
-        longer = mem_printf("%s  - name: %s\n    program: [%s]\n    ready: true\n"
-                            "    concurrency: 64\n",
-                            text, l->name, l->program);
+        longer = mem_printf(
+            "%s  - name: %s\n    program: [%s]\n    ready: true\n"
+            "    concurrency: 64\n",
+            text, l->name, l->program);
         free(text);
         text = longer;
     }
@@ -164,7 +166,8 @@ static void the_program_for_several_jobs_holds_eight_at_once(void **state)
         AUTO_FINI(api_reply) struct api_reply canceled = { 0 };
         AUTO_FINI(api_reply) struct api_reply job = { 0 };
 
-        api_post(a, api_job_path(ids[i], ":cancel"), "{\"grace_period_seconds\":60}", &canceled);
+        api_post(a, api_job_path(ids[i], ":cancel"), "{\"grace_period_seconds\":60}",
+                 &canceled);
         assert_status(&canceled, 202);
         api_await(a, ids[i], &job);
         assert_string_equal(api_text(&job, "state"), "canceled");
@@ -196,8 +199,8 @@ int main(void)
     tmp_dir_make(dir);
     config = make_config();
     api_configure(config);
-    code = api_finish(
-        cmocka_run_group_tests_name("api/examples", tests, api_setup, api_teardown));
+    code =
+        api_finish(cmocka_run_group_tests_name("api/examples", tests, api_setup, api_teardown));
     tmp_dir_remove(dir);
     free(config);
     return code;
