@@ -1,7 +1,8 @@
 /* base/hash64.h - uthash for 64-bit integer keys: one multiplication instead of Jenkins' hash.
  *
- * Include this instead of <uthash.h>. Every key is exactly 8 bytes: HASH_ADD(hh, head, field, 8, item).
- * The multiplier is Knuth's (2^64 / golden ratio); the high half holds the well-mixed bits.
+ * Include this instead of <uthash.h>. Every key is exactly 8 bytes: HASH_ADD(hh, head, field,
+ * 8, item). The multiplier is Knuth's (2^64 / golden ratio); the high half holds the well-mixed
+ * bits.
  */
 #ifndef JOBD_BASE_HASH64_H
 #define JOBD_BASE_HASH64_H

@@ -47,8 +47,7 @@ void job_spec_env_decode(struct job_spec_draft *d, const json_t *value, const ch
         faults_add(d->faults, pointer, "too-long", "must have at most %d members", JOB_ENV_MAX);
         return;
     }
-    json_object_foreach(json_iterable(value), name, variable)
-    {
+    json_object_foreach (json_iterable(value), name, variable) {
         decode_variable(d, name, variable, pointer);
         total_bytes += strlen(name) + json_string_length(variable) + 2; /* = and NUL */
     }
@@ -95,8 +94,7 @@ void job_spec_env_check_function(struct job_spec_draft *d)
 
     if (d->rules->allow_commands)
         return;
-    json_object_foreach(json_iterable(env), name, variable)
-    {
+    json_object_foreach (json_iterable(env), name, variable) {
         AUTO(mem) char *pointer = NULL;
 
         if (!is_unsafe(name))

@@ -55,8 +55,7 @@ static void decode_input(struct job_spec_draft *d, const json_t *input, const ch
         return;
     check_path(d, input, pointer);
     check_content(d, input, pointer);
-    json_object_foreach(json_iterable(input), name, value)
-    {
+    json_object_foreach (json_iterable(input), name, value) {
         bool known = false;
 
         for (size_t i = 0; i < COUNT_OF(names); i++)

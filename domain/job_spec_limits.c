@@ -31,8 +31,7 @@ void job_spec_limits_decode(struct job_spec_draft *d, const json_t *value, const
         return;
     for (int i = 0; i < LIMIT_MAX_; i++)
         names[i] = limit_meta((enum limit)i)->name;
-    json_object_foreach(json_iterable(value), name, member)
-    {
+    json_object_foreach (json_iterable(value), name, member) {
         int limit = limit_parse(name);
         AUTO(mem) char *at = faults_pointer(pointer, name);
 

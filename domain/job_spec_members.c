@@ -175,8 +175,7 @@ static void decode_stdin(struct job_spec_draft *d, const json_t *value, const ch
         return;
     if (!json_object_get(value, "base64"))
         faults_add(d->faults, pointer, "missing", "must have the member base64");
-    json_object_foreach(json_iterable(value), name, member)
-    {
+    json_object_foreach (json_iterable(value), name, member) {
         AUTO(mem) char *at = faults_pointer(pointer, name);
 
         if (text_equal(name, "base64"))
@@ -215,8 +214,7 @@ static void decode_labels(struct job_spec_draft *d, const json_t *value, const c
                    JOB_LABELS_MAX);
         return;
     }
-    json_object_foreach(json_iterable(value), name, label)
-    {
+    json_object_foreach (json_iterable(value), name, label) {
         AUTO(mem) char *at = faults_pointer(pointer, name);
 
         decode_label(d, name, label, at);
@@ -392,8 +390,7 @@ void job_spec_members_decode(struct job_spec_draft *d, const json_t *body)
     const char *name;
     json_t *value;
 
-    json_object_foreach(json_iterable(body), name, value)
-    {
+    json_object_foreach (json_iterable(body), name, value) {
         int i = find_member(name);
 
         if (i >= 0) {

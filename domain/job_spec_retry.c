@@ -172,8 +172,7 @@ void job_spec_retry_decode(struct job_spec_draft *d, const json_t *value, const 
         return;
     for (size_t i = 0; i < COUNT_OF(members); i++)
         names[i] = members[i].name;
-    json_object_foreach(json_iterable(value), name, member)
-    {
+    json_object_foreach (json_iterable(value), name, member) {
         const struct retry_member *known = find(name);
         AUTO(mem) char *at = faults_pointer(pointer, name);
 

@@ -185,8 +185,7 @@ static void add_object(struct buf *out, const json_t *object)
     bool first = true;
 
     buf_add_char(out, '{');
-    json_object_foreach(json_iterable(object), name, value)
-    {
+    json_object_foreach (json_iterable(object), name, value) {
         if (!first)
             buf_add_char(out, ',');
         first = false;

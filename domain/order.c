@@ -79,8 +79,7 @@ static int fill_env(const struct job *job, const json_t *env, struct order *o,
     if (job->function)
         *next++ = mem_printf("JOBD_FUNCTION=%s", job->function);
     *next++ = mem_str("JOBD_FD=3");
-    json_object_foreach(json_iterable(env), name, value)
-    {
+    json_object_foreach (json_iterable(env), name, value) {
         if (!json_is_string(value))
             return err_set(e, ERR_VALIDATION, "env has a member that is not a string");
         *next++ = mem_printf("%s=%s", name, json_string_value(value));

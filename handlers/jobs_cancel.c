@@ -97,8 +97,7 @@ static void decode_members(const struct http_req *rq, struct http_resp *rs, cons
     const char *name;
     json_t *value;
 
-    json_object_foreach(json_iterable(body), name, value)
-    {
+    json_object_foreach (json_iterable(body), name, value) {
         const struct member *m = find_member(name);
 
         if (m)

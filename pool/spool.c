@@ -27,8 +27,8 @@ int spool_read(const char *data_dir, struct uuid7 job_id, int attempt,
     size_t body_len;
     int r;
 
-    r = fd_read_file(paths_outcome(data_dir, job_id, attempt, path), PROTO_FRAME_MAX + 4, &frame,
-                     e);
+    r = fd_read_file(paths_outcome(data_dir, job_id, attempt, path), PROTO_FRAME_MAX + 4,
+                     &frame, e);
     if (r == ERR_CONTENT_TOO_LARGE)
         return err_set(e, ERR_PROTOCOL, "%s is larger than a frame", path);
     if (r < 0)
@@ -52,6 +52,7 @@ void spool_remove(const char *data_dir, struct uuid7 job_id, int attempt)
 {
     char path[PATHS_SIZE];
 
-    /* A file that stays is read again later, and then it is of no attempt that runs: no harm. */
+    /* A file that stays is read again later, and then it is of no attempt that runs: no harm.
+     */
     (void)unlink(paths_outcome(data_dir, job_id, attempt, path));
 }
