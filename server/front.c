@@ -259,9 +259,10 @@ int front_main(void *ctx, const struct front_start *start)
         return start_failed(&f, &e);
     if (engine_run(f.engine, &e) < 0) {
         /* Without a supervisor, or without the database, there is nothing to finish: whoever
-         * waits sees the connection close, and jobs go on in their workers. */
+         * waits sees the connection close, and jobs go on in their workers. At once, as the
+         * HTTP threads still work with f. */
         log_error("front.failed", LSTR("reason", e.text));
-        return EXIT_FAILURE;
+        _exit(EXIT_FAILURE);
     }
     stop_all(&f);
     return 0;
