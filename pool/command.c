@@ -270,7 +270,9 @@ static void on_settled(void *ctx, bool none_left)
         /* It may have ended well before the order to stop was known of: not so those it left.
          */
         c->stopped_waiting = c->left_some && c->attempt.stop_cause != CAUSE_NONE;
-        if (none_left || cage_is_empty(&c->cage))
+        /* Once SIGKILL was sent a sweep is due: it also gets those who fork as fast as they
+         * die. */
+        if (none_left || c->attempt.killed || cage_is_empty(&c->cage))
             finish(c, none_left);
         else
             c->left_some = true;
