@@ -91,6 +91,21 @@ static int64_t next_seq(const struct sq *sq)
     return sq->ledger.change_seq + 1;
 }
 
+/* A statement that changes one job: ?1 and ?2 are its id, ?3 the change's number. */
+static int change_get(struct sq *sq, const char *sql, struct uuid7 id, struct stmt **ret_stmt,
+                      struct errinfo *e)
+{
+    int r;
+
+    r = stmt_get(sq->db, sql, ret_stmt, e);
+    if (r < 0)
+        return r;
+    stmt_i64(*ret_stmt, 1, uuid7_key(id));
+    stmt_i64(*ret_stmt, 2, uuid7_rand(id));
+    stmt_i64(*ret_stmt, 3, next_seq(sq));
+    return 0;
+}
+
 static int insert_payload(struct sq *sq, const struct job *job, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
@@ -270,12 +285,9 @@ static int cancel(struct sq *sq, const char *sql, struct uuid7 id, const char *r
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = stmt_get(sq->db, sql, &s, e);
+    r = change_get(sq, sql, id, &s, e);
     if (r < 0)
         return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    stmt_i64(s, 3, next_seq(sq));
     stmt_text(s, 4, reason);
     stmt_i64(s, 5, now_us);
     return change_state(sq, s, e);
@@ -300,12 +312,9 @@ int sq_job_release(struct store *st, struct uuid7 id, int attempt, const char *r
     struct sq *sq = sq_of(st);
     int r;
 
-    r = stmt_get(sq->db, RELEASE, &s, e);
+    r = change_get(sq, RELEASE, id, &s, e);
     if (r < 0)
         return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    stmt_i64(s, 3, next_seq(sq));
     stmt_text(s, 4, reason);
     stmt_i64(s, 5, now_us);
     stmt_i64(s, 6, attempt);
@@ -319,12 +328,9 @@ int sq_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
     struct sq *sq = sq_of(st);
     int r;
 
-    r = stmt_get(sq->db, PROGRESS, &s, e);
+    r = change_get(sq, PROGRESS, id, &s, e);
     if (r < 0)
         return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    stmt_i64(s, 3, next_seq(sq));
     stmt_i64(s, 4, ppm);
     stmt_text(s, 5, message);
     stmt_i64(s, 6, now_us);
