@@ -44,6 +44,18 @@ static size_t pointer_floor(const char *pointer)
     return len;
 }
 
+/* A copy of the pointer, seen from the body. */
+static char *place_of(const struct faults *f, const char *pointer)
+{
+    AUTO(mem) char *whole = NULL;
+
+    if (f->at && pointer[0] == '#') {
+        whole = mem_printf("%s%s", f->at, pointer + 1);
+        pointer = whole;
+    }
+    return mem_dup(pointer, pointer_floor(pointer));
+}
+
 void faults_add(struct faults *f, const char *pointer, const char *code, const char *format,
                 ...)
 {
@@ -63,7 +75,7 @@ void faults_add(struct faults *f, const char *pointer, const char *code, const c
     if (len >= sizeof detail)
         len = utf8_floor(detail, sizeof detail - 4);
     *next_item(f) = (struct fault){
-        .pointer = mem_dup(pointer, pointer_floor(pointer)),
+        .pointer = place_of(f, pointer),
         .code = code,
         .detail = mem_dup(detail, len),
     };

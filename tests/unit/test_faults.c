@@ -55,6 +55,29 @@ static void a_fault_keeps_its_place_code_and_text(void **state)
     assert_string_equal(f.items[0].detail, "1001 is not in -1000..1000");
 }
 
+static void a_place_within_the_body_stands_before_the_pointers_of_what_is_there(void **state)
+{
+    static const struct {
+        const char *at;
+        const char *pointer;
+        const char *want;
+    } rows[] = {
+        { NULL, "#/env/PATH", "#/env/PATH" },
+        { "#/jobs/3", "#/command", "#/jobs/3/command" },
+        { "#/jobs/3", "#", "#/jobs/3" },
+        { "#/callbacks/on_success", "#/env/A~1B", "#/callbacks/on_success/env/A~1B" },
+        { "#/jobs/3", "?limit", "?limit" }, /* a query parameter is nowhere in the body */
+    };
+    AUTO_FINI(faults) struct faults f = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        f.at = rows[i].at;
+        faults_add(&f, rows[i].pointer, "missing", "it is missing");
+        assert_string_equal(f.items[i].pointer, rows[i].want);
+    }
+}
+
 static void faults_beyond_the_limit_are_only_counted(void **state)
 {
     AUTO_FINI(faults) struct faults f = { 0 };
@@ -128,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_are_escaped_for_the_pointer_and_for_the_fragment),
         cmocka_unit_test(a_fault_keeps_its_place_code_and_text),
+        cmocka_unit_test(a_place_within_the_body_stands_before_the_pointers_of_what_is_there),
         cmocka_unit_test(faults_beyond_the_limit_are_only_counted),
         cmocka_unit_test(long_details_are_cut_between_characters),
         cmocka_unit_test(long_pointers_are_cut_back_to_the_place_around),
