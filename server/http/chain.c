@@ -172,8 +172,7 @@ static int check_length(struct arrival *a)
     struct request *r = a->r;
 
     if (a->has_length && a->length > r->conf->max_body_bytes)
-        return err_set(&r->rs.err, ERR_CONTENT_TOO_LARGE, "at most %zu bytes are accepted",
-                       r->conf->max_body_bytes);
+        return request_refuse_size(r, r->conf->max_body_bytes);
     if (a->has_length && a->length > 0 && r->route && r->route->body != BODY_NONE)
         (void)buf_reserve(&r->body, (size_t)a->length);
     return 0;

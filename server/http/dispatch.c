@@ -125,6 +125,7 @@ static void answer_problem(struct request *r, int result)
         .code = result,
         .detail = r->rs.err.text,
         .request_id = r->rq.request_id,
+        .members = r->rs.members,
         .faults = &r->rs.faults,
     };
     char *text;

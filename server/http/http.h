@@ -78,6 +78,7 @@ void http_resume(struct http_req *rq);
 struct http_resp {
     struct errinfo err;   /* for a negative return */
     struct faults faults; /* the same: becomes errors[] */
+    json_t *members;      /* the same: extension members; see http_problem_text() */
     struct http_body_ *body;
     int status;
 };
@@ -88,6 +89,14 @@ struct http_resp {
  * those that describe the body which is not sent. At most 14. */
 __attribute__((format(printf, 3, 4))) void
 http_set_header(struct http_resp *rs, const char *name, const char *format, ...);
+/* An extension member of the problem that a negative return becomes, such as the `state` that
+ * is in the way (RFC 9457 3.2). name is a constant in snake_case; the same again replaces it.
+ */
+void http_problem_text(struct http_resp *rs, const char *name, const char *text);
+void http_problem_number(struct http_resp *rs, const char *name, int64_t number);
+/* Any other value; json is taken. */
+void http_problem_json(struct http_resp *rs, const char *name, json_t *take_json);
+
 /* Replies: each returns 0. json is taken. */
 int http_reply_json(struct http_resp *rs, int status, json_t *take_json);
 /* bytes is taken (heap). */

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "domain/json_text.h"
 
 /* A JSON string. The detail may quote what a client sent, so bytes that are not UTF-8 are
  * replaced here rather than trusted to be absent. */
@@ -72,26 +73,45 @@ static bool is_internal(int code, const struct err_meta *meta)
            code == ERR_AGAIN;
 }
 
-char *problem_encode(const struct problem *p, size_t *ret_len)
+/* What the code alone does not say: RFC 9457 section 3.2. */
+static void add_extensions(struct buf *b, const json_t *members)
 {
-    AUTO_FINI(buf) struct buf b = { 0 };
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (json_iterable(members), name, value) {
+        buf_printf(b, ",\"%s\":", name);
+        json_text_add(b, value);
+    }
+}
+
+void problem_add(struct buf *out, const struct problem *p)
+{
     const struct err_meta *meta = err_meta(p->code);
     const char *detail = p->detail ? p->detail : "";
-    char *text;
 
     if (is_internal(p->code, meta))
         detail = "The server's log has the reason under this request id.";
-    buf_printf(&b, "{\"type\":\"/problems/%s\"", meta->slug);
-    add_member(&b, "title", meta->title);
-    buf_printf(&b, ",\"status\":%d", meta->http_status);
+    buf_printf(out, "{\"type\":\"/problems/%s\"", meta->slug);
+    add_member(out, "title", meta->title);
+    buf_printf(out, ",\"status\":%d", meta->http_status);
     if (*detail)
-        add_member(&b, "detail", detail);
-    add_member(&b, "code", meta->slug);
-    add_member(&b, "request_id", p->request_id);
+        add_member(out, "detail", detail);
+    add_member(out, "code", meta->slug);
+    add_member(out, "request_id", p->request_id);
+    if (p->members)
+        add_extensions(out, p->members);
     if (p->faults && p->faults->count > 0)
-        add_faults(&b, p->faults);
-    buf_add_str(&b, "}\n");
+        add_faults(out, p->faults);
+    buf_add_char(out, '}');
+}
+
+char *problem_encode(const struct problem *p, size_t *ret_len)
+{
+    AUTO_FINI(buf) struct buf b = { 0 };
+
+    problem_add(&b, p);
+    buf_add_char(&b, '\n');
     *ret_len = b.len;
-    text = buf_steal(&b);
-    return text;
+    return buf_steal(&b);
 }

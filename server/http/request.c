@@ -92,6 +92,7 @@ struct request *request_free(struct request *r)
     if (r->rq.state_free)
         r->rq.state_free(r->rq.state);
     faults_fini(&r->rs.faults);
+    json_decref(r->rs.members);
     answer_fini(&r->answer);
     query_fini(&r->query);
     buf_fini(&r->body);
@@ -286,6 +287,13 @@ const char *http_query_raw(const struct http_req *rq)
 /* -- body -----------------------------------------------------------------------------------
  */
 
+int request_refuse_size(struct request *r, size_t max_bytes)
+{
+    http_problem_number(&r->rs, "max_bytes", (int64_t)max_bytes);
+    return err_set(&r->rs.err, ERR_CONTENT_TOO_LARGE, "at most %zu bytes are accepted",
+                   max_bytes);
+}
+
 bool request_add_body(struct request *r, const char *part, size_t len)
 {
     size_t max = r->conf->max_body_bytes;
@@ -293,8 +301,7 @@ bool request_add_body(struct request *r, const char *part, size_t len)
     size_t so_far = wanted ? r->body.len : (size_t)r->discarded_bytes;
 
     if (!r->refusal && len > max - so_far) {
-        r->refusal =
-            err_set(&r->rs.err, ERR_CONTENT_TOO_LARGE, "at most %zu bytes are accepted", max);
+        r->refusal = request_refuse_size(r, max);
         r->discarded_bytes += r->body.len;
         buf_fini(&r->body);
         wanted = false;

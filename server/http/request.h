@@ -107,6 +107,8 @@ void request_free_spares(struct http_thread *thread);
 /* Fill r->seen. */
 void request_scan_headers(struct request *r);
 
+/* ERR_CONTENT_TOO_LARGE, for a body of more than this. */
+int request_refuse_size(struct request *r, size_t max_bytes);
 /* Keep a part of the body, or drop it where it is not wanted. False when it can only be ended
  * by closing the connection; else a body beyond the bound sets r->refusal. */
 bool request_add_body(struct request *r, const char *part, size_t len);

@@ -75,6 +75,26 @@ void http_set_header(struct http_resp *rs, const char *name, const char *format,
     va_end(args);
 }
 
+/* -- problems -------------------------------------------------------------------------------
+ */
+
+void http_problem_json(struct http_resp *rs, const char *name, json_t *take_json)
+{
+    if (!rs->members)
+        rs->members = json_object();
+    (void)json_object_set_new_nocheck(rs->members, name, take_json);
+}
+
+void http_problem_text(struct http_resp *rs, const char *name, const char *text)
+{
+    http_problem_json(rs, name, json_string(text));
+}
+
+void http_problem_number(struct http_resp *rs, const char *name, int64_t number)
+{
+    http_problem_json(rs, name, json_integer(number));
+}
+
 /* -- bodies ---------------------------------------------------------------------------------
  */
 

@@ -282,6 +282,7 @@ static void a_body_that_is_too_large_is_refused(void **state)
     q.body_len = 4097;
     api_send(a, &q, &r);
     assert_problem(&r, 413, "content-too-large");
+    assert_int_equal(api_number(&r, "max_bytes"), 4096);
     q.body_len = 99999;
     api_send(a, &q, &r);
     assert_problem(&r, 413, "content-too-large");

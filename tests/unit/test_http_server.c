@@ -224,6 +224,10 @@ static int h_faulty(struct http_req *rq, struct http_resp *rs)
     faults_add(&rs->faults, "#/a", "wrong-type", "want a \"string\"");
     for (size_t i = 0; i < FAULTS_MAX + 1; i++)
         faults_add(&rs->faults, "#/b", "unknown-field", "no such field");
+    http_problem_text(rs, "state", "replaced");
+    http_problem_text(rs, "state", "running");
+    http_problem_number(rs, "max_bytes", 4096);
+    http_problem_json(rs, "in_the_way", json_pack("[s]", "a \"job\""));
     return err_set(&rs->err, ERR_VALIDATION, "not UTF-8: \xFF");
 }
 
@@ -1052,6 +1056,10 @@ static void every_fault_is_listed_with_its_place(void **state)
     assert_string_equal(json_string_value(json_object_get(first, "code")), "wrong-type");
     assert_string_equal(json_string_value(json_object_get(first, "detail")),
                         "want a \"string\"");
+    assert_string_equal(json_string_value(json_object_get(json, "state")), "running");
+    assert_int_equal(json_integer_value(json_object_get(json, "max_bytes")), 4096);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(json, "in_the_way"), 0)), "a \"job\"");
 }
 
 static void an_internal_error_tells_no_internals(void **state)
