@@ -4,6 +4,8 @@
 
 void job_fini(struct job *job)
 {
+    free(job->tenant);
+    free(job->created_by);
     free(job->function);
     free(job->pool);
     free(job->queue);

@@ -34,6 +34,8 @@ struct job {
     struct uuid7 id;
     enum job_state state;
     int64_t version;    /* 1 when created, one more with every change */
+    char *tenant;       /* whose it is; NULL and "": the default tenant */
+    char *created_by;   /* the id of the API key that submitted it; NULL: nobody's */
     int64_t change_seq; /* the ledger's global count of changes at the last one */
     char *function;     /* NULL for a `command` job */
     char *pool; /* who runs it: "" the command workers, else a program function's name */
@@ -64,6 +66,11 @@ struct job {
     bool has_outcome;       /* outcome below is that of attempt `attempt` */
     struct outcome outcome; /* without captures' data; result only when it was asked for */
 };
+
+static inline const char *job_tenant(const struct job *job)
+{
+    return job->tenant ? job->tenant : "";
+}
 
 void job_fini(struct job *job);
 DEFINE_AUTO_FINI(job, struct job)

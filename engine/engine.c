@@ -257,14 +257,15 @@ static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
     return wait_us;
 }
 
-static int wait_for_events(struct engine *en, usec_t next_waiter_us, struct errinfo *e)
+static int wait_for_events(struct engine *en, bool busy, usec_t next_waiter_us,
+                           struct errinfo *e)
 {
     struct epoll_event events[EVENTS_MAX];
     usec_t wait_us = 0;
     int timeout_ms;
     int n;
 
-    if (inbox_sleep(&en->inbox))
+    if (!busy && inbox_sleep(&en->inbox))
         wait_us = time_to_sleep(en, next_waiter_us);
     /* Rounded up: waking early would only make the loop turn once more. A day at most. */
     if (wait_us > (usec_t)86400 * USEC_PER_SEC)
@@ -285,6 +286,7 @@ static bool drained(const struct engine *en)
 
 int engine_run(struct engine *en, struct errinfo *e)
 {
+    struct errinfo gone = { 0 };
     int r = 0;
 
     while (r == 0 && !en->lost && !drained(en) && !has_left(en)) {
@@ -292,6 +294,7 @@ int engine_run(struct engine *en, struct errinfo *e)
         usec_t next_waiter_us;
         bool stop;
         bool stop_now;
+        bool due;
 
         requests = inbox_take(&en->inbox, &stop, &stop_now);
         if (stop || stop_now)
@@ -304,10 +307,14 @@ int engine_run(struct engine *en, struct errinfo *e)
         links_reap(en->links);
         update_status(en);
         next_waiter_us = waiters_tick(en->waiters, clock_mono_us());
-        if (!drained(en) && !turn_is_due(en, clock_wall_us(), clock_mono_us()))
-            r = wait_for_events(en, next_waiter_us, e);
+        due = turn_is_due(en, clock_wall_us(), clock_mono_us());
+        /* A request that takes many turns must not keep the workers from being heard. */
+        if (!drained(en) && (!due || en->unfinished))
+            r = wait_for_events(en, due, next_waiter_us, e);
     }
     waiters_drain(en->waiters);
+    (void)err_set(&gone, ERR_DRAINING, "the server is shutting down: ask again");
+    turn_refuse_unfinished(en, &gone);
     inbox_close(&en->inbox);
     if (en->lost)
         return err_set(e, ERR_CLOSED, "the supervisor is gone");
@@ -372,6 +379,7 @@ int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struc
     en->epoll_fd = -1;
     en->control_fd = conf->start->control_fd;
     en->endings_last_next = &en->endings;
+    en->unfinished_last_next = &en->unfinished;
     (void)pthread_mutex_init(&en->status_mutex, NULL); /* cannot fail for the default kind */
     r = inbox_init(&en->inbox, e);
     if (r < 0)

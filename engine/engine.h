@@ -108,23 +108,15 @@ struct waiters *engine_waiters(struct engine *en);
 /* -- requests: any thread -------------------------------------------------------------------
  */
 
-enum engine_op { ENGINE_SUBMIT, ENGINE_CANCEL };
+enum engine_op { ENGINE_SUBMIT, ENGINE_CANCEL, ENGINE_OP_MAX_ };
 
-enum cancel_mode { CANCEL_GRACEFUL, CANCEL_FORCE };
-
-/* One request. The caller owns it and keeps it alive until done() has been called. */
+/* What every kind of request begins with (engine/requests.h has the kinds). The caller owns it
+ * and keeps it alive until done() has been called. */
 struct engine_request {
     enum engine_op op;
+    const char *tenant; /* only its jobs are found; NULL: those of all tenants. Borrowed */
 
-    struct job job; /* SUBMIT in: from job_spec_to_job(), without id; out: as inserted */
-
-    struct uuid7 id; /* CANCEL in */
-    enum cancel_mode mode;
-    usec_t grace_us;  /* < 0: the job's own */
-    char *reason;     /* owned by the request's owner; NULL: "user" */
-    bool in_progress; /* CANCEL out: the job is canceling; else it has ended */
-
-    int result; /* 0 or ERR_*: JOB_NOT_FOUND, JOB_FINISHED, QUEUE_FULL, DRAINING, store's */
+    int result; /* 0 or ERR_*: those of the kind, JOB_NOT_FOUND, DRAINING, the store's */
     struct errinfo err; /* the text for result */
 
     /* On the engine thread, or, when the engine has ended, inside engine_request(). Must not
@@ -133,6 +125,7 @@ struct engine_request {
     void *ctx;
 
     struct engine_request *next; /* the engine's */
+    bool again;                  /* the engine's: it goes on in the next turn */
 };
 
 void engine_request(struct engine *en, struct engine_request *rq);

@@ -41,6 +41,8 @@ struct engine {
     struct owned_table owned;
     struct ending *endings; /* oldest first */
     struct ending **endings_last_next;
+    struct engine_request *unfinished; /* they go on in the next turn; oldest first */
+    struct engine_request **unfinished_last_next;
     struct pool *pools; /* [0] is that of the command workers */
     size_t pool_count;
     struct uuid7_gen ids;
@@ -96,6 +98,8 @@ void roster_update(struct engine *en);
 /* turn.c: one transaction with all that has been collected; requests is the list taken from the
  * inbox. */
 void turn_run(struct engine *en, struct engine_request *requests);
+/* Answer those that would go on in the next turn with why: there is none. */
+void turn_refuse_unfinished(struct engine *en, const struct errinfo *why);
 /* Whether a turn would do something even without requests. */
 bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us);
 

@@ -18,23 +18,13 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "engine/effects.h"
-#include "engine/state.h"
+#include "engine/turn.h"
 #include "engine/verdict.h"
 #include "pool/spool.h"
 
 #define DUE_BATCH 1000
 
-struct turn {
-    struct engine *en;
-    struct engine_request *requests;
-    usec_t now_us;
-    struct effects effects;
-    int64_t waiting_delta;
-    usec_t next_due_us; /* what en->next_due_us becomes */
-    struct errinfo err; /* of the first call that failed */
-};
-
-static void job_changed(struct turn *t, struct uuid7 id, enum job_state state)
+void turn_job_changed(struct turn *t, struct uuid7 id, enum job_state state)
 {
     effects_add(&t->effects, EFFECT_CHANGED, id)->state = state;
 }
@@ -47,10 +37,18 @@ static void attempt_settled(struct turn *t, struct uuid7 id, int attempt, int64_
     f->worker_id = worker_id;
 }
 
-static void note_due(struct turn *t, usec_t at_us)
+void turn_note_due(struct turn *t, usec_t at_us)
 {
     if (t->next_due_us == 0 || at_us < t->next_due_us)
         t->next_due_us = at_us;
+}
+
+void turn_wake_pool(struct turn *t, const char *name)
+{
+    struct pool *pool = engine_pool(t->en, name);
+
+    if (pool)
+        pool->may_have_jobs = true;
 }
 
 /* -- what attempts say of themselves --------------------------------------------------------
@@ -69,7 +67,7 @@ static int apply_progress(struct turn *t)
                                o->progress_message, t->now_us, &t->err);
         if (r < 0)
             return r;
-        job_changed(t, o->id, o->canceling ? JOB_CANCELING : JOB_RUNNING);
+        turn_job_changed(t, o->id, o->canceling ? JOB_CANCELING : JOB_RUNNING);
     }
     return 0;
 }
@@ -97,7 +95,7 @@ static int retry_job(struct turn *t, const struct outcome *o, usec_t delay_us)
     if (r < 0)
         return r;
     t->waiting_delta += 1;
-    note_due(t, due_us);
+    turn_note_due(t, due_us);
     f = effects_add(&t->effects, EFFECT_RETRIED, o->job_id);
     f->attempt = o->attempt;
     f->cause = o->cause;
@@ -153,7 +151,7 @@ static int apply_ending(struct turn *t, const struct ending *end)
     if (r < 0)
         return r;
     attempt_settled(t, o->job_id, o->attempt, end->worker_id);
-    job_changed(t, o->job_id, (enum job_state)to);
+    turn_job_changed(t, o->job_id, (enum job_state)to);
     return 0;
 }
 
@@ -172,96 +170,13 @@ static int apply_endings(struct turn *t)
 /* -- requests -------------------------------------------------------------------------------
  */
 
-static int apply_submit(struct turn *t, struct engine_request *rq)
-{
-    struct engine *en = t->en;
-    struct job *job = &rq->job;
-    int r;
-
-    if (en->draining) {
-        rq->result =
-            err_set(&rq->err, ERR_DRAINING, "the server is shutting down: try another one");
-        return 0;
-    }
-    if (en->waiting_jobs + t->waiting_delta >= en->conf.max_waiting_jobs) {
-        rq->result = err_set(&rq->err, ERR_QUEUE_FULL,
-                             "%lld jobs are waiting, the most that max_waiting_jobs allows",
-                             (long long)en->conf.max_waiting_jobs);
-        return 0;
-    }
-    job->id = uuid7_new(&en->ids, t->now_us);
-    job->created_at_us = t->now_us;
-    job->updated_at_us = t->now_us;
-    if (job->state == JOB_QUEUED)
-        job->queued_at_us = t->now_us;
-    r = store_job_insert(en->conf.store, job, &t->err);
-    if (r < 0)
-        return r;
-    t->waiting_delta += 1;
-    if (job->state == JOB_SCHEDULED)
-        note_due(t, job->scheduled_at_us);
-    return 0;
-}
-
-/* A cancel for an attempt in hand: on disk first, then to the worker. */
-static int cancel_owned(struct turn *t, struct engine_request *rq, const struct job *job)
-{
-    struct effect *f;
-    int r;
-
-    rq->in_progress = true;
-    if (job->state == JOB_RUNNING) {
-        r = store_job_cancel_running(t->en->conf.store, job->id, rq->reason, t->now_us,
-                                     &t->err);
-        if (r < 0)
-            return r;
-        job_changed(t, job->id, JOB_CANCELING);
-    } else if (rq->mode != CANCEL_FORCE) {
-        return 0; /* it is stopping already */
-    }
-    f = effects_add(&t->effects, EFFECT_CANCEL, job->id);
-    f->attempt = job->attempt;
-    f->worker_id = job->worker_id;
-    f->cancel_mode = rq->mode == CANCEL_FORCE ? PROTO_CANCEL_FORCE : PROTO_CANCEL_GRACEFUL;
-    f->grace_us = rq->grace_us;
-    return 0;
-}
-
-static int apply_cancel(struct turn *t, struct engine_request *rq)
-{
-    AUTO_FINI(job) struct job job = { 0 };
-    int r;
-
-    r = store_job_get(t->en->conf.store, rq->id, &job, &t->err);
-    if (r == ERR_JOB_NOT_FOUND) {
-        rq->result = err_set(&rq->err, r, "there is no job with this id");
-        return 0;
-    }
-    if (r < 0)
-        return r;
-    if (job_state_is_owned(job.state))
-        return cancel_owned(t, rq, &job);
-    if (job.state == JOB_CANCELED)
-        return 0; /* asking twice is fine */
-    if (job_state_is_final(job.state)) {
-        rq->result = err_set(&rq->err, ERR_JOB_FINISHED, "the job has already %s",
-                             job_state_name(job.state));
-        return 0;
-    }
-    r = store_job_cancel_waiting(t->en->conf.store, rq->id, rq->reason, t->now_us, &t->err);
-    if (r < 0)
-        return r;
-    t->waiting_delta -= 1;
-    job_changed(t, rq->id, JOB_CANCELED);
-    return 0;
-}
-
 static int apply_requests(struct turn *t)
 {
     int r;
 
     for (struct engine_request *rq = t->requests; rq; rq = rq->next) {
-        r = rq->op == ENGINE_SUBMIT ? apply_submit(t, rq) : apply_cancel(t, rq);
+        rq->again = false;
+        r = request_apply(t, rq);
         if (r < 0)
             return r;
     }
@@ -284,7 +199,7 @@ static int apply_due(struct turn *t)
     if (n < 0)
         return n;
     for (int i = 0; i < n; i++)
-        job_changed(t, ids[i], JOB_QUEUED);
+        turn_job_changed(t, ids[i], JOB_QUEUED);
     /* A pool is not named by the ids: let each be asked once. */
     for (size_t i = 0; n > 0 && i < t->en->pool_count; i++)
         t->en->pools[i].may_have_jobs = true;
@@ -311,7 +226,7 @@ static int reject(struct turn *t, const struct job *job, const struct errinfo *w
     r = store_job_finish(t->en->conf.store, &o, JOB_FAILED, t->now_us, &t->err);
     if (r < 0)
         return r;
-    job_changed(t, job->id, JOB_FAILED);
+    turn_job_changed(t, job->id, JOB_FAILED);
     return 0;
 }
 
@@ -339,7 +254,7 @@ static int dispatch(struct turn *t, const struct link *link, const struct job *j
         free(order);
         return reject(t, job, &why);
     }
-    job_changed(t, job->id, JOB_RUNNING);
+    turn_job_changed(t, job->id, JOB_RUNNING);
     f = effects_add(&t->effects, EFFECT_RUN, job->id);
     f->attempt = job->attempt;
     f->worker_id = link->worker_id;
@@ -414,13 +329,23 @@ static void drop_endings(struct engine *en)
     en->endings_last_next = &en->endings;
 }
 
+static void keep_for_next_turn(struct engine *en, struct engine_request *rq)
+{
+    rq->next = NULL;
+    *en->unfinished_last_next = rq;
+    en->unfinished_last_next = &rq->next;
+}
+
 static void answer_requests(struct turn *t)
 {
     struct engine_request *next;
 
     for (struct engine_request *rq = t->requests; rq; rq = next) {
         next = rq->next; /* done() may free rq */
-        rq->done(rq);
+        if (rq->again)
+            keep_for_next_turn(t->en, rq);
+        else
+            rq->done(rq);
     }
 }
 
@@ -443,6 +368,7 @@ static void refuse_requests(struct turn *t, const struct errinfo *why)
     for (struct engine_request *rq = t->requests; rq; rq = rq->next) {
         rq->result = why->code;
         rq->err = *why;
+        rq->again = false;
     }
     answer_requests(t);
 }
@@ -467,7 +393,7 @@ bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us
 {
     if (en->failing.now)
         return now_mono_us >= en->failing.retry_us;
-    if (en->endings)
+    if (en->endings || en->unfinished)
         return true;
     if (en->next_due_us != 0 && en->next_due_us <= now_wall_us)
         return true;
@@ -557,9 +483,30 @@ static bool try_to_recover(struct engine *en)
     return true;
 }
 
+/* Those that go on come before those that are new. */
+static struct engine_request *take_unfinished(struct engine *en,
+                                              struct engine_request *requests)
+{
+    struct engine_request *first = en->unfinished;
+
+    if (!first)
+        return requests;
+    *en->unfinished_last_next = requests;
+    en->unfinished = NULL;
+    en->unfinished_last_next = &en->unfinished;
+    return first;
+}
+
+void turn_refuse_unfinished(struct engine *en, const struct errinfo *why)
+{
+    struct turn t = { .en = en, .requests = take_unfinished(en, NULL) };
+
+    refuse_requests(&t, why);
+}
+
 void turn_run(struct engine *en, struct engine_request *requests)
 {
-    struct turn t = { .en = en, .requests = requests };
+    struct turn t = { .en = en, .requests = take_unfinished(en, requests) };
 
     if (en->failing.now && !try_to_recover(en)) {
         refuse_requests(&t, &en->failing.why);
@@ -567,9 +514,5 @@ void turn_run(struct engine *en, struct engine_request *requests)
     }
     t.now_us = clock_wall_us();
     t.next_due_us = en->next_due_us;
-    /* A job that is submitted now may be claimed now. */
-    for (const struct engine_request *rq = requests; rq; rq = rq->next)
-        if (rq->op == ENGINE_SUBMIT && engine_pool(en, rq->job.pool))
-            engine_pool(en, rq->job.pool)->may_have_jobs = true;
     (void)carry_out(&t, turn_apply); /* what failed is dealt with */
 }

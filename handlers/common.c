@@ -17,6 +17,12 @@ int common_job_id(const struct http_req *rq, struct uuid7 *ret_id, struct errinf
     return 0;
 }
 
+void common_set_creator(const struct http_req *rq, struct job *job)
+{
+    job->tenant = mem_str(rq->principal->tenant);
+    job->created_by = rq->principal->key_id ? mem_str(rq->principal->key_id) : NULL;
+}
+
 int common_bad_parameter(struct http_resp *rs, const char *name, const char *code,
                          const char *format, ...)
 {

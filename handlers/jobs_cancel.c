@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "domain/json_text.h"
 #include "domain/suggest.h"
+#include "engine/requests.h"
 #include "handlers/common.h"
 
 /* -- the body -------------------------------------------------------------------------------
@@ -15,11 +16,11 @@
 struct member {
     const char *name;
     const char *pointer;
-    void (*decode)(struct engine_request *request, const json_t *value, const char *pointer,
+    void (*decode)(struct cancel_request *request, const json_t *value, const char *pointer,
                    struct faults *f);
 };
 
-static void decode_reason(struct engine_request *request, const json_t *value,
+static void decode_reason(struct cancel_request *request, const json_t *value,
                           const char *pointer, struct faults *f)
 {
     const char *text = json_string_value(value);
@@ -40,7 +41,7 @@ static void decode_reason(struct engine_request *request, const json_t *value,
         request->reason = mem_str(text);
 }
 
-static void decode_mode(struct engine_request *request, const json_t *value,
+static void decode_mode(struct cancel_request *request, const json_t *value,
                         const char *pointer, struct faults *f)
 {
     const char *text = json_string_value(value);
@@ -53,7 +54,7 @@ static void decode_mode(struct engine_request *request, const json_t *value,
         faults_add(f, pointer, "unknown-value", "must be graceful or force");
 }
 
-static void decode_grace(struct engine_request *request, const json_t *value,
+static void decode_grace(struct cancel_request *request, const json_t *value,
                          const char *pointer, struct faults *f)
 {
     if (!json_is_number(value))
@@ -92,7 +93,7 @@ static void unknown_member(const char *name, struct faults *f)
 }
 
 static void decode_members(const struct http_req *rq, struct http_resp *rs, const json_t *body,
-                           struct engine_request *request)
+                           struct cancel_request *request)
 {
     const char *name;
     json_t *value;
@@ -108,7 +109,7 @@ static void decode_members(const struct http_req *rq, struct http_resp *rs, cons
 }
 
 static int decode_body(const struct http_req *rq, struct http_resp *rs,
-                       struct engine_request *request)
+                       struct cancel_request *request)
 {
     AUTO(json) json_t *body = NULL;
     int r;
@@ -134,7 +135,7 @@ static int decode_body(const struct http_req *rq, struct http_resp *rs,
 
 static void request_free(void *state)
 {
-    struct engine_request *request = state;
+    struct cancel_request *request = state;
 
     free(request->reason);
     free(request);
@@ -143,13 +144,13 @@ static void request_free(void *state)
 /* What the job is now decides, which may be an end that came after the engine's answer. */
 static int committed(struct http_req *rq, struct http_resp *rs)
 {
-    const struct engine_request *request = rq->state;
+    const struct cancel_request *request = rq->state;
     AUTO_FINI(job) struct job job = { 0 };
     int r;
 
-    if (request->result < 0) {
-        rs->err = request->err;
-        return request->result;
+    if (request->rq.result < 0) {
+        rs->err = request->rq.err;
+        return request->rq.result;
     }
     r = common_read_job(common_service(rq), request->id, &job, &rs->err);
     if (r < 0)
@@ -168,7 +169,7 @@ static void on_done(struct engine_request *request)
 
 static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
 {
-    struct engine_request *request;
+    struct cancel_request *request;
     int r;
 
     r = common_no_query(rq, rs);
@@ -177,11 +178,12 @@ static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
     request = mem_new0(sizeof *request);
     rq->state = request;
     rq->state_free = request_free;
-    request->op = ENGINE_CANCEL;
+    request->rq.op = ENGINE_CANCEL;
     request->mode = CANCEL_GRACEFUL;
     request->grace_us = -1;
-    request->done = on_done;
-    request->ctx = rq;
+    request->rq.tenant = rq->principal->tenant;
+    request->rq.done = on_done;
+    request->rq.ctx = rq;
     r = common_job_id(rq, &request->id, &rs->err);
     if (r < 0)
         return r;
@@ -189,7 +191,7 @@ static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
     if (r < 0)
         return r;
     rq->next = committed;
-    engine_request(common_service(rq)->engine, request);
+    engine_request(common_service(rq)->engine, &request->rq);
     return HTTP_PENDING;
 }
 

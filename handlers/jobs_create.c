@@ -7,11 +7,12 @@
 #include "base/mem.h"
 #include "domain/job_spec.h"
 #include "domain/json_text.h"
+#include "engine/requests.h"
 #include "handlers/common.h"
 #include "handlers/waiting.h"
 
 struct creation {
-    struct engine_request request; /* request.job: as inserted, then as last read */
+    struct submit_request submit; /* submit.job: as inserted, then as last read */
     struct waiting waiting;
 };
 
@@ -19,13 +20,13 @@ static void creation_free(void *state)
 {
     struct creation *c = state;
 
-    job_fini(&c->request.job);
+    job_fini(&c->submit.job);
     free(c);
 }
 
 static int answer(const struct creation *c, struct http_resp *rs)
 {
-    const struct job *job = &c->request.job;
+    const struct job *job = &c->submit.job;
     bool final = job_state_is_final(job->state);
 
     common_set_job_path(rs, "Location", job->id);
@@ -68,13 +69,13 @@ static int wait_for_end(struct http_req *rq, struct http_resp *rs)
     struct creation *c = rq->state;
 
     rq->next = wait_for_end;
-    if (waiting_arm(&c->waiting, rq, c->request.job.id, false, NULL) < 0) {
+    if (waiting_arm(&c->waiting, rq, c->submit.job.id, false, NULL) < 0) {
         c->waiting.granted_seconds = 0; /* too many wait: the preference is not applied */
         return answer(c, rs);
     }
-    if (waiting_goes_on(&c->waiting, look(sv, c->request.job.id)))
+    if (waiting_goes_on(&c->waiting, look(sv, c->submit.job.id)))
         return HTTP_PENDING;
-    read_again(sv, &c->request.job);
+    read_again(sv, &c->submit.job);
     return answer(c, rs);
 }
 
@@ -82,9 +83,9 @@ static int committed(struct http_req *rq, struct http_resp *rs)
 {
     struct creation *c = rq->state;
 
-    if (c->request.result < 0) {
-        rs->err = c->request.err;
-        return c->request.result;
+    if (c->submit.rq.result < 0) {
+        rs->err = c->submit.rq.err;
+        return c->submit.rq.result;
     }
     if (c->waiting.granted_seconds > 0)
         return wait_for_end(rq, rs);
@@ -114,6 +115,7 @@ static int decode(struct http_req *rq, struct http_resp *rs, struct job *ret_job
     if (r < 0)
         return r;
     job_spec_to_job(&spec, clock_wall_us(), ret_job);
+    common_set_creator(rq, ret_job);
     return 0;
 }
 
@@ -131,13 +133,13 @@ int h_create_job(struct http_req *rq, struct http_resp *rs)
     r = waiting_parse(&c->waiting, rq, rs);
     if (r < 0)
         return r;
-    r = decode(rq, rs, &c->request.job);
+    r = decode(rq, rs, &c->submit.job);
     if (r < 0)
         return r;
-    c->request.op = ENGINE_SUBMIT;
-    c->request.done = on_done;
-    c->request.ctx = rq;
+    c->submit.rq.op = ENGINE_SUBMIT;
+    c->submit.rq.done = on_done;
+    c->submit.rq.ctx = rq;
     rq->next = committed;
-    engine_request(common_service(rq)->engine, &c->request);
+    engine_request(common_service(rq)->engine, &c->submit.rq);
     return HTTP_PENDING;
 }

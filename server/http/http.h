@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "domain/faults.h"
+#include "domain/principal.h"
 
 #define HTTP_PENDING 1
 
@@ -33,6 +34,7 @@ struct http_req {
     const void *service;    /* handlers/service.h, as given to http_server_new() */
     const char *path;       /* raw, as sent */
     const char *request_id; /* X-Request-Id: the client's if well-formed, else made */
+    const struct principal *principal; /* who asks; never NULL */
     bool lenient;           /* Prefer: handling=lenient */
     http_handler next;      /* set before HTTP_PENDING is returned */
     void *state;            /* the handler's, across HTTP_PENDING; ended by state_free */

@@ -75,6 +75,7 @@ struct request *request_new(struct http_thread *thread, struct MHD_Connection *c
     r->answer.fd = -1;
     r->rs.body = &r->answer;
     r->rq.service = thread->conf->service;
+    r->rq.principal = &principal_anybody;
     r->uri_too_long = len > URI_MAX_BYTES;
     if (r->uri_too_long || len == 0)
         set_uri(r, "/", 1);

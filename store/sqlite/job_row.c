@@ -32,6 +32,8 @@ enum {
     COL_REASON,
     COL_PROGRESS_MESSAGE,
     COL_PAYLOAD,
+    COL_TENANT,
+    COL_CREATED_BY,
 };
 
 static const char FIND[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1 AND id_rand = ?2";
@@ -91,6 +93,8 @@ int job_row_read(struct stmt *s, struct job *job, struct errinfo *e)
     job->reason = stmt_col_copy(s, COL_REASON, NULL);
     job->progress_message = stmt_col_copy(s, COL_PROGRESS_MESSAGE, NULL);
     job->payload = stmt_col_copy(s, COL_PAYLOAD, &job->payload_len);
+    job->tenant = stmt_col_copy(s, COL_TENANT, NULL);
+    job->created_by = stmt_col_copy(s, COL_CREATED_BY, NULL);
     return 0;
 }
 

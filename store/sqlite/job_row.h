@@ -23,7 +23,8 @@
     "id, id_rand, state, version, change_seq, priority, attempt, releases, worker_id,"         \
     " worker_pid, queued_at_us, started_at_us, progress_ppm, progress_at_us,"                  \
     " finished_at_us, updated_at_us, cancel_requested_at_us, scheduled_at_us, created_at_us,"  \
-    " timeout_us, grace_us, pool, queue, function, name, reason, progress_message, payload"
+    " timeout_us, grace_us, pool, queue, function, name, reason, progress_message, payload,"   \
+    " tenant, created_by"
 
 /* The id in two columns. */
 struct uuid7 row_id(struct stmt *s, int column);

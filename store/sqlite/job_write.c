@@ -12,10 +12,10 @@ static const char INSERT[] =
     " finished_at_us, updated_at_us,"
     " cancel_requested_at_us, scheduled_at_us, created_at_us, timeout_us, grace_us, pool, "
     "queue,"
-    " function, name, reason, payload)"
+    " function, name, reason, payload, tenant, created_by)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, ?8, 0, -1, 0, 0, ?9, 0, ?10, ?11, ?12, ?13, "
     "?14, ?15,"
-    " ?16, ?17, ?18, ?19)";
+    " ?16, ?17, ?18, ?19, ?20, ?21)";
 static const char INSERT_PAYLOAD[] =
     "INSERT INTO job_payload (job_id, payload) VALUES (?1, ?2)";
 
@@ -138,6 +138,8 @@ static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
     stmt_text(s, 16, job->function);
     stmt_text(s, 17, job->name);
     stmt_text(s, 18, job->reason);
+    stmt_text(s, 20, *job_tenant(job) ? job->tenant : NULL);
+    stmt_text(s, 21, job->created_by);
     if (inline_payload)
         stmt_text_len(s, 19, job->payload, job->payload_len);
     else

@@ -10,10 +10,12 @@
 
 EMBED(migration_0001, "store/migrations/0001-jobs.sqlite.sql");
 EMBED(migration_0002, "store/migrations/0002-attempts.sqlite.sql");
+EMBED(migration_0003, "store/migrations/0003-tenants.sqlite.sql");
 
 static const struct migration known[] = {
     { 1, migration_0001 },
     { 2, migration_0002 },
+    { 3, migration_0003 },
 };
 
 static const char USER_VERSION[] = "SELECT user_version FROM pragma_user_version";

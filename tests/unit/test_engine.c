@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/requests.h"
 #include "pool/paths.h"
 #include "pool/proto.h"
 #include "pool/spool.h"
@@ -129,7 +130,11 @@ static int teardown(void **state)
  */
 
 struct client {
-    struct engine_request rq; /* first: done() casts back */
+    union {
+        struct engine_request rq; /* first: done() casts back */
+        struct submit_request submit;
+        struct cancel_request cancel;
+    };
     sem_t done;
 };
 
@@ -152,14 +157,14 @@ static struct client submission(void)
 {
     struct client c = { .rq = { .op = ENGINE_SUBMIT } };
 
-    c.rq.job.state = JOB_QUEUED;
-    c.rq.job.version = 1;
-    c.rq.job.function = mem_str("count");
-    c.rq.job.pool = mem_str("");
-    c.rq.job.queue = mem_str("default");
-    c.rq.job.payload = mem_str("{}");
-    c.rq.job.payload_len = 2;
-    c.rq.job.grace_us = USEC_PER_SEC;
+    c.submit.job.state = JOB_QUEUED;
+    c.submit.job.version = 1;
+    c.submit.job.function = mem_str("count");
+    c.submit.job.pool = mem_str("");
+    c.submit.job.queue = mem_str("default");
+    c.submit.job.payload = mem_str("{}");
+    c.submit.job.payload_len = 2;
+    c.submit.job.grace_us = USEC_PER_SEC;
     return c;
 }
 
@@ -170,14 +175,15 @@ static struct uuid7 submit(struct fixture *fx)
 
     ask(fx, &c);
     assert_int_equal(c.rq.result, 0);
-    id = c.rq.job.id;
-    job_fini(&c.rq.job);
+    id = c.submit.job.id;
+    job_fini(&c.submit.job);
     return id;
 }
 
 static int cancel(struct fixture *fx, struct uuid7 id, enum cancel_mode mode)
 {
-    struct client c = { .rq = { .op = ENGINE_CANCEL, .id = id, .mode = mode, .grace_us = -1 } };
+    struct client c = { .cancel = {
+                            .rq.op = ENGINE_CANCEL, .id = id, .mode = mode, .grace_us = -1 } };
 
     ask(fx, &c);
     return c.rq.result;
@@ -719,7 +725,32 @@ static void too_many_waiting_jobs_are_refused(void **state)
     (void)submit(fx);
     ask(fx, &c);
     assert_int_equal(c.rq.result, ERR_QUEUE_FULL);
-    job_fini(&c.rq.job);
+    job_fini(&c.submit.job);
+}
+
+static void a_job_is_there_for_its_tenant_only(void **state)
+{
+    struct fixture *fx = *state;
+    struct client c = submission();
+    struct client stop = { .cancel = { .rq.op = ENGINE_CANCEL, .grace_us = -1 } };
+    struct job job;
+
+    c.submit.job.tenant = mem_str("ours");
+    c.submit.job.created_by = mem_str("key7");
+    ask(fx, &c);
+    job = read_job(fx, c.submit.job.id);
+    assert_string_equal(job_tenant(&job), "ours");
+    assert_string_equal(job.created_by, "key7");
+    job_fini(&job);
+
+    stop.cancel.id = c.submit.job.id;
+    stop.rq.tenant = "";
+    ask(fx, &stop);
+    assert_int_equal(stop.rq.result, ERR_JOB_NOT_FOUND);
+    stop.rq.tenant = "ours";
+    ask(fx, &stop);
+    assert_int_equal(stop.rq.result, 0);
+    job_fini(&c.submit.job);
 }
 
 static void a_job_of_a_removed_function_is_rejected_not_looped(void **state)
@@ -729,15 +760,15 @@ static void a_job_of_a_removed_function_is_rejected_not_looped(void **state)
     struct client c = submission();
     struct job job;
 
-    free(c.rq.job.function);
-    c.rq.job.function = mem_str("gone");
+    free(c.submit.job.function);
+    c.submit.job.function = mem_str("gone");
     ask(fx, &c);
     assert_int_equal(c.rq.result, 0);
-    await_state(fx, c.rq.job.id, JOB_FAILED);
-    job = read_job(fx, c.rq.job.id);
+    await_state(fx, c.submit.job.id, JOB_FAILED);
+    job = read_job(fx, c.submit.job.id);
     assert_int_equal(job.outcome.cause, CAUSE_REJECTED);
     job_fini(&job);
-    job_fini(&c.rq.job);
+    job_fini(&c.submit.job);
     worker_close(&w);
 }
 
@@ -749,14 +780,14 @@ static void a_scheduled_job_runs_when_its_time_has_come(void **state)
     usec_t due_us = clock_wall_us() + 30 * USEC_PER_MS;
     struct proto_attempt a;
 
-    c.rq.job.state = JOB_SCHEDULED;
-    c.rq.job.scheduled_at_us = due_us;
+    c.submit.job.state = JOB_SCHEDULED;
+    c.submit.job.scheduled_at_us = due_us;
     ask(fx, &c);
     assert_int_equal(c.rq.result, 0);
     a = expect_run(&w);
     assert_true(clock_wall_us() >= due_us);
-    assert_true(uuid7_equal(a.job_id, c.rq.job.id));
-    job_fini(&c.rq.job);
+    assert_true(uuid7_equal(a.job_id, c.submit.job.id));
+    job_fini(&c.submit.job);
     worker_close(&w);
 }
 
@@ -770,13 +801,13 @@ static struct uuid7 submit_policy(struct fixture *fx, char *take_payload)
     struct client c = submission();
     struct uuid7 id;
 
-    free(c.rq.job.payload);
-    c.rq.job.payload = take_payload;
-    c.rq.job.payload_len = strlen(take_payload);
+    free(c.submit.job.payload);
+    c.submit.job.payload = take_payload;
+    c.submit.job.payload_len = strlen(take_payload);
     ask(fx, &c);
     assert_int_equal(c.rq.result, 0);
-    id = c.rq.job.id;
-    job_fini(&c.rq.job);
+    id = c.submit.job.id;
+    job_fini(&c.submit.job);
     return id;
 }
 
@@ -920,7 +951,7 @@ static void a_job_between_two_attempts_counts_as_waiting(void **state)
     run_attempt(&w, 1, CAUSE_SIGNAL);
     ask(fx, &c);
     assert_int_equal(c.rq.result, ERR_QUEUE_FULL);
-    job_fini(&c.rq.job);
+    job_fini(&c.submit.job);
     worker_close(&w);
 }
 
@@ -983,7 +1014,7 @@ static void draining_waits_for_the_running_then_gives_them_back(void **state)
     assert_int_equal(expect_cancel(&w).mode, PROTO_CANCEL_SHUTDOWN); /* after the drain time */
     ask(fx, &late);
     assert_int_equal(late.rq.result, ERR_DRAINING);
-    job_fini(&late.rq.job);
+    job_fini(&late.submit.job);
     send_outcome(&w, &a, CAUSE_SHUTDOWN);
     expect_ack(&w, &a);
     (void)pthread_join(fx->thread, NULL);
@@ -1080,6 +1111,7 @@ int main(void)
         T(a_stale_outcome_is_acknowledged_and_changes_nothing),
         T(a_worker_that_holds_what_it_should_not_is_told_to_stop),
         T(too_many_waiting_jobs_are_refused),
+        T(a_job_is_there_for_its_tenant_only),
         T(a_job_of_a_removed_function_is_rejected_not_looped),
         T(a_scheduled_job_runs_when_its_time_has_come),
         T(a_failed_attempt_is_followed_by_another_after_its_delay),

@@ -1,0 +1,55 @@
+/* domain/principal.h - who asks: what a request may see and do. Plain data, read-only once
+ * made.
+ */
+#ifndef JOBD_DOMAIN_PRINCIPAL_H
+#define JOBD_DOMAIN_PRINCIPAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum scope {
+#define SCOPE(symbol, name, help) SCOPE_##symbol,
+#include "domain/scopes.def"
+#undef SCOPE
+    SCOPE_MAX_
+};
+
+/* How the principal was established. */
+enum principal_via {
+    PRINCIPAL_NONE, /* nobody was asked who he is */
+    PRINCIPAL_KEY,
+    PRINCIPAL_GATEWAY,
+    PRINCIPAL_MTLS,
+    PRINCIPAL_UNIX,
+    PRINCIPAL_VIA_MAX_
+};
+
+/* A set of names; count 0: all names. */
+struct name_set {
+    char **items;
+    size_t count;
+};
+
+struct principal {
+    enum principal_via via;
+    const char *tenant; /* "": the default one; never NULL */
+    const char *key_id; /* NULL: none */
+    const char *name;   /* for people; NULL: none */
+    uint32_t scopes;    /* bit 1 << enum scope; SCOPE_ADMIN stands for all */
+    struct name_set functions;
+    struct name_set queues;
+    int64_t expires_at_us; /* wall clock; 0: never */
+};
+
+/* Where nobody is asked who he is: everything, in the default tenant. */
+extern const struct principal principal_anybody;
+
+bool principal_may(const struct principal *p, enum scope scope);
+bool name_set_has(const struct name_set *set, const char *name);
+
+/* "jobs:read"; and back: < 0 for what is none. */
+const char *scope_name(enum scope scope);
+int scope_parse(const char *name);
+
+#endif

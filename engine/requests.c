@@ -1,0 +1,38 @@
+#include "engine/requests.h"
+
+#include "base/text.h"
+#include "engine/turn.h"
+
+int request_apply(struct turn *t, struct engine_request *rq)
+{
+    static int (*const apply[ENGINE_OP_MAX_])(struct turn *, struct engine_request *) = {
+        [ENGINE_SUBMIT] = submit_apply,
+        [ENGINE_CANCEL] = cancel_apply,
+    };
+
+    return apply[rq->op](t, rq);
+}
+
+static int job_not_found(struct engine_request *rq)
+{
+    rq->result = err_set(&rq->err, ERR_JOB_NOT_FOUND, "there is no job with this id");
+    return 0;
+}
+
+int request_find_job(struct turn *t, struct engine_request *rq, struct uuid7 id,
+                     struct job *ret_job)
+{
+    AUTO_FINI(job) struct job job = { 0 };
+    int r;
+
+    r = store_job_get(t->en->conf.store, id, &job, &t->err);
+    if (r == ERR_JOB_NOT_FOUND)
+        return job_not_found(rq);
+    if (r < 0)
+        return r;
+    if (rq->tenant && !text_equal(rq->tenant, job_tenant(&job)))
+        return job_not_found(rq);
+    *ret_job = job;
+    job = (struct job){ 0 };
+    return 1;
+}

@@ -1,0 +1,30 @@
+/* engine/requests.h - what can be asked of the engine: one struct for each kind of request.
+ *
+ * Each begins with a struct engine_request whose op names the kind. Its fields are set before
+ * engine_request(), and what is marked "out" is there when done() is called with result 0.
+ * Texts and jobs in it stay the caller's.
+ */
+#ifndef JOBD_ENGINE_REQUESTS_H
+#define JOBD_ENGINE_REQUESTS_H
+
+#include "engine/engine.h"
+
+/* ENGINE_SUBMIT: insert a job. ERR_QUEUE_FULL, ERR_DRAINING. */
+struct submit_request {
+    struct engine_request rq;
+    struct job job; /* in: from job_spec_to_job(), without id; out: as inserted */
+};
+
+enum cancel_mode { CANCEL_GRACEFUL, CANCEL_FORCE };
+
+/* ENGINE_CANCEL: stop a job. ERR_JOB_NOT_FOUND, ERR_JOB_FINISHED. */
+struct cancel_request {
+    struct engine_request rq;
+    struct uuid7 id;
+    enum cancel_mode mode;
+    usec_t grace_us;  /* < 0: the job's own */
+    char *reason;     /* NULL: "user" */
+    bool in_progress; /* out: the job is canceling; else it has ended */
+};
+
+#endif

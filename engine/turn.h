@@ -1,0 +1,47 @@
+/* engine/turn.h - one turn, as the files of this folder see it that apply a part of it.
+ *
+ * Belongs to the engine thread. See turn.c for how a turn goes.
+ */
+#ifndef JOBD_ENGINE_TURN_H
+#define JOBD_ENGINE_TURN_H
+
+#include "engine/effects.h"
+#include "engine/requests.h"
+#include "engine/state.h"
+
+struct turn {
+    struct engine *en;
+    struct engine_request *requests;
+    usec_t now_us;
+    struct effects effects;
+    int64_t waiting_delta;
+    usec_t next_due_us; /* what en->next_due_us becomes */
+    struct errinfo err; /* of the first call that failed */
+};
+
+/* The job is now in this state: wake those who wait for it. */
+void turn_job_changed(struct turn *t, struct uuid7 id, enum job_state state);
+/* A job has been scheduled for at_us. */
+void turn_note_due(struct turn *t, usec_t at_us);
+/* Jobs of this pool may be queued. */
+void turn_wake_pool(struct turn *t, const char *pool);
+
+/* -- requests: one function for each engine_op, in a file of its own -------------------------
+ *
+ * Applies the request inside the open transaction. What is wrong with the request goes to
+ * rq->result and rq->err, has changed nothing, and is a return of 0. With rq->again set the
+ * request is not answered when the turn is on disk: it is applied once more in the next one, so
+ * that a long change does not hold up the others. < 0: the store's error, with t->err set: the
+ * whole turn is given up.
+ */
+int request_apply(struct turn *t, struct engine_request *rq);
+
+int submit_apply(struct turn *t, struct engine_request *rq);
+int cancel_apply(struct turn *t, struct engine_request *rq);
+
+/* Look up a job for rq, as far as its tenant lets it see. Returns 1 when it is there, 0 when
+ * not (rq->result says so), < 0 as above. */
+int request_find_job(struct turn *t, struct engine_request *rq, struct uuid7 id,
+                     struct job *ret_job);
+
+#endif
