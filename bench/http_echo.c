@@ -157,8 +157,9 @@ int main(int argc, char **argv)
     int fd = listen_on(argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 0);
     bool behind = argc > 3 && strcmp(argv[3], "engine") == 0;
     const struct http_route routes[] = {
-        { HTTP_POST, "/v1/jobs", "createJob", behind ? through_engine : direct, BODY_JSON },
-        { HTTP_GET, "/v1/jobs/{id}", "getJob", direct, BODY_NONE },
+        { HTTP_POST, "/v1/jobs", "createJob", behind ? through_engine : direct, BODY_JSON,
+          SCOPE_PUBLIC },
+        { HTTP_GET, "/v1/jobs/{id}", "getJob", direct, BODY_NONE, SCOPE_PUBLIC },
     };
     struct http_conf conf = {
         .listen_fds = &fd,

@@ -16,6 +16,8 @@ const struct principal principal_anybody = {
 
 bool principal_may(const struct principal *p, enum scope scope)
 {
+    if (scope >= SCOPE_MAX_)
+        return true;
     return (p->scopes & (1u << scope | 1u << SCOPE_ADMIN)) != 0;
 }
 

@@ -12,7 +12,10 @@ enum scope {
 #define SCOPE(symbol, name, help) SCOPE_##symbol,
 #include "domain/scopes.def"
 #undef SCOPE
-    SCOPE_MAX_
+    SCOPE_MAX_,
+    /* Of an operation, never of a key: */
+    SCOPE_ANY = SCOPE_MAX_, /* any key will do */
+    SCOPE_PUBLIC            /* for everybody, without a key */
 };
 
 /* How the principal was established. */
@@ -45,10 +48,11 @@ struct principal {
 /* Where nobody is asked who he is: everything, in the default tenant. */
 extern const struct principal principal_anybody;
 
+/* SCOPE_ANY and SCOPE_PUBLIC are allowed to every principal. */
 bool principal_may(const struct principal *p, enum scope scope);
 bool name_set_has(const struct name_set *set, const char *name);
 
-/* "jobs:read"; and back: < 0 for what is none. */
+/* "jobs:read" of a key's scope; and back: < 0 for what is none. */
 const char *scope_name(enum scope scope);
 int scope_parse(const char *name);
 

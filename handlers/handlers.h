@@ -13,7 +13,7 @@
 #include "server/http/server.h"
 
 /* clang-format off */
-#define ROUTE(method, path, operation_id, handler, body) \
+#define ROUTE(method, path, operation_id, handler, body, scope) \
     int handler(struct http_req *rq, struct http_resp *rs);
 #include "handlers/routes.def"
 #undef ROUTE

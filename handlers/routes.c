@@ -4,8 +4,8 @@
 
 /* clang-format off */
 const struct http_route handlers_routes[] = {
-#define ROUTE(method, path, operation_id, handler, body) \
-    { HTTP_##method, path, #operation_id, handler, body },
+#define ROUTE(method, path, operation_id, handler, body, scope) \
+    { HTTP_##method, path, #operation_id, handler, body, scope },
 #include "handlers/routes.def"
 #undef ROUTE
 };

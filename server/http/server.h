@@ -11,6 +11,7 @@
 #include "base/clean.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "domain/principal.h"
 #include "server/http/http.h"
 
 enum http_body_kind { BODY_NONE, BODY_JSON, BODY_JSON_OPTIONAL };
@@ -24,6 +25,7 @@ struct http_route {
     const char *operation_id; /* "cancelJob" */
     http_handler handler;
     enum http_body_kind body;
+    enum scope scope; /* what it asks of its caller */
 };
 
 struct http_conf {

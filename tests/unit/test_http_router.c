@@ -5,18 +5,19 @@
 #include "server/http/router.h"
 
 static const struct http_route ROUTES[] = {
-    { HTTP_POST, "/v1/jobs", "createJob", NULL, BODY_JSON },
-    { HTTP_GET, "/v1/jobs", "listJobs", NULL, BODY_NONE },
-    { HTTP_GET, "/v1/jobs/{id}", "getJob", NULL, BODY_NONE },
-    { HTTP_DELETE, "/v1/jobs/{id}", "deleteJob", NULL, BODY_NONE },
-    { HTTP_POST, "/v1/jobs/{id}:cancel", "cancelJob", NULL, BODY_JSON_OPTIONAL },
-    { HTTP_POST, "/v1/jobs:batchCreate", "batchCreateJobs", NULL, BODY_JSON },
-    { HTTP_GET, "/v1/jobs/{id}/logs/{stream}", "getJobLog", NULL, BODY_NONE },
-    { HTTP_GET, "/v1/jobs/{id}/result", "getJobResult", NULL, BODY_NONE },
-    { HTTP_GET, "/v1/jobs/{id}/artifacts", "listArtifacts", NULL, BODY_NONE },
-    { HTTP_GET, "/v1/jobs/{id}/artifacts/{path*}", "getArtifact", NULL, BODY_NONE },
-    { HTTP_GET, "/v1/jobs/special", "getSpecial", NULL, BODY_NONE },
-    { HTTP_GET, "/", "getService", NULL, BODY_NONE },
+    { HTTP_POST, "/v1/jobs", "createJob", NULL, BODY_JSON, SCOPE_PUBLIC },
+    { HTTP_GET, "/v1/jobs", "listJobs", NULL, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/v1/jobs/{id}", "getJob", NULL, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_DELETE, "/v1/jobs/{id}", "deleteJob", NULL, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_POST, "/v1/jobs/{id}:cancel", "cancelJob", NULL, BODY_JSON_OPTIONAL, SCOPE_PUBLIC },
+    { HTTP_POST, "/v1/jobs:batchCreate", "batchCreateJobs", NULL, BODY_JSON, SCOPE_PUBLIC },
+    { HTTP_GET, "/v1/jobs/{id}/logs/{stream}", "getJobLog", NULL, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/v1/jobs/{id}/result", "getJobResult", NULL, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/v1/jobs/{id}/artifacts", "listArtifacts", NULL, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/v1/jobs/{id}/artifacts/{path*}", "getArtifact", NULL, BODY_NONE,
+      SCOPE_PUBLIC },
+    { HTTP_GET, "/v1/jobs/special", "getSpecial", NULL, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/", "getService", NULL, BODY_NONE, SCOPE_PUBLIC },
 };
 
 static struct router *rt;

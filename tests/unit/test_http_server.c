@@ -303,22 +303,22 @@ static int h_headers(struct http_req *rq, struct http_resp *rs)
 }
 
 static const struct http_route ROUTES[] = {
-    { HTTP_POST, "/echo", "echo", h_echo, BODY_JSON },
-    { HTTP_POST, "/items/{id}:poke", "poke", h_echo, BODY_JSON_OPTIONAL },
-    { HTTP_GET, "/items/{id}", "getItem", h_item, BODY_NONE },
-    { HTTP_DELETE, "/items/{id}", "deleteItem", h_item, BODY_NONE },
-    { HTTP_GET, "/text", "getText", h_text, BODY_NONE },
-    { HTTP_GET, "/before", "getBefore", h_before, BODY_NONE },
-    { HTTP_GET, "/racing", "getRacing", h_racing, BODY_NONE },
-    { HTTP_GET, "/held", "getHeld", h_held, BODY_NONE },
-    { HTTP_GET, "/spun", "getSpun", h_spun, BODY_NONE },
-    { HTTP_GET, "/twice", "getTwice", h_twice, BODY_NONE },
-    { HTTP_POST, "/faulty", "faulty", h_faulty, BODY_JSON_OPTIONAL },
-    { HTTP_GET, "/broken", "getBroken", h_broken, BODY_NONE },
-    { HTTP_GET, "/not-ready", "getNotReady", h_not_ready, BODY_NONE },
-    { HTTP_GET, "/file", "getFile", h_file, BODY_NONE },
-    { HTTP_GET, "/wait", "getWait", h_wait, BODY_NONE },
-    { HTTP_GET, "/headers", "getHeaders", h_headers, BODY_NONE },
+    { HTTP_POST, "/echo", "echo", h_echo, BODY_JSON, SCOPE_PUBLIC },
+    { HTTP_POST, "/items/{id}:poke", "poke", h_echo, BODY_JSON_OPTIONAL, SCOPE_PUBLIC },
+    { HTTP_GET, "/items/{id}", "getItem", h_item, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_DELETE, "/items/{id}", "deleteItem", h_item, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/text", "getText", h_text, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/before", "getBefore", h_before, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/racing", "getRacing", h_racing, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/held", "getHeld", h_held, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/spun", "getSpun", h_spun, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/twice", "getTwice", h_twice, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_POST, "/faulty", "faulty", h_faulty, BODY_JSON_OPTIONAL, SCOPE_PUBLIC },
+    { HTTP_GET, "/broken", "getBroken", h_broken, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/not-ready", "getNotReady", h_not_ready, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/file", "getFile", h_file, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/wait", "getWait", h_wait, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/headers", "getHeaders", h_headers, BODY_NONE, SCOPE_PUBLIC },
 };
 
 /* -- the server -----------------------------------------------------------------------------

@@ -149,12 +149,12 @@ static int h_refused(struct http_req *rq, struct http_resp *rs)
 }
 
 static const struct http_route ROUTES[] = {
-    { HTTP_GET, "/known", "getKnown", h_known, BODY_NONE },
-    { HTTP_GET, "/unknown", "getUnknown", h_unknown, BODY_NONE },
-    { HTTP_GET, "/resumed", "getResumed", h_resumed, BODY_NONE },
-    { HTTP_GET, "/broken", "getBroken", h_broken, BODY_NONE },
-    { HTTP_GET, "/silent", "getSilent", h_silent, BODY_NONE },
-    { HTTP_GET, "/refused", "getRefused", h_refused, BODY_NONE },
+    { HTTP_GET, "/known", "getKnown", h_known, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/unknown", "getUnknown", h_unknown, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/resumed", "getResumed", h_resumed, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/broken", "getBroken", h_broken, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/silent", "getSilent", h_silent, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/refused", "getRefused", h_refused, BODY_NONE, SCOPE_PUBLIC },
 };
 
 /* -- the server and its client --------------------------------------------------------------

@@ -18,6 +18,8 @@ static void a_principal_may_do_what_its_scopes_name_and_no_more(void **state)
     assert_true(principal_may(&p, SCOPE_JOBS_READ));
     assert_false(principal_may(&p, SCOPE_JOBS_WRITE));
     assert_false(principal_may(&p, SCOPE_ADMIN));
+    assert_true(principal_may(&p, SCOPE_ANY));
+    assert_true(principal_may(&p, SCOPE_PUBLIC));
 }
 
 static void the_name_of_a_scope_leads_back_to_it(void **state)
