@@ -175,6 +175,11 @@ void log_set_level(enum log_level level)
     min_level = level;
 }
 
+bool log_wants(enum log_level level)
+{
+    return level >= min_level;
+}
+
 void log_set_fd(int fd)
 {
     out_fd = fd;

@@ -13,6 +13,7 @@
 #ifndef JOBD_BASE_LOG_H
 #define JOBD_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +60,8 @@ struct log_field {
 void log_set_level(enum log_level level);
 /* Where lines go; 2 at first. For tests. */
 void log_set_fd(int fd);
+/* Whether lines of this level are written: for what costs something to find out. */
+bool log_wants(enum log_level level);
 /* "debug" "info" "warn" "error" to the level; -1 for anything else. */
 int log_level_parse(const char *text);
 /* fields end with a NULL name; use the macros. */

@@ -286,16 +286,28 @@ void config_set_values(struct loader *l, const struct option *table, size_t coun
     }
 }
 
-static void check_listen(struct loader *l)
+static int check_address(const char *text, struct errinfo *e)
 {
-    const struct text_list *listen = &l->settings->listen;
+    struct address address;
 
-    for (size_t i = 0; i < listen->count; i++) {
-        AUTO(mem) char *path = mem_printf("listen[%zu]", i);
-        struct address address;
+    return address_parse(text, &address, e);
+}
+
+static int check_proxy(const char *text, struct errinfo *e)
+{
+    AUTO_FINI(trusted_proxies) struct trusted_proxies proxies = { 0 };
+
+    return trusted_proxies_add(&proxies, text, e);
+}
+
+static void check_list(struct loader *l, const char *key, const struct text_list *list,
+                       int (*check)(const char *text, struct errinfo *e))
+{
+    for (size_t i = 0; i < list->count; i++) {
+        AUTO(mem) char *path = mem_printf("%s[%zu]", key, i);
         struct errinfo e = { 0 };
 
-        if (address_parse(listen->items[i], &address, &e) < 0)
+        if (check(list->items[i], &e) < 0)
             fault_at(l, path, "%s", e.text);
     }
 }
@@ -307,7 +319,8 @@ static void load_document(struct loader *l, const struct raw_file *file)
     config_set_values(l, options, options_count, file->keys, "", l->settings);
     config_set_values(l, config_limit_keys, CONFIG_LIMIT_KEYS, file->command_limits.keys,
                       "command_limits.", &l->settings->functions.command_limits);
-    check_listen(l);
+    check_list(l, "listen", &l->settings->listen, check_address);
+    check_list(l, "trusted_proxies", &l->settings->trusted_proxies, check_proxy);
     for (unsigned i = 0; i < file->functions_count; i++)
         config_load_function(l, &file->functions[i], i);
 }
@@ -368,7 +381,28 @@ bool config_load(const char *path, struct settings *s, struct buf *faults)
     return false;
 }
 
-int config_check(const struct settings *s, struct errinfo *e)
+int config_trusted_proxies(const struct settings *s, struct trusted_proxies *ret_proxies,
+                           struct errinfo *e)
+{
+    AUTO_FINI(trusted_proxies) struct trusted_proxies proxies = { 0 };
+    struct errinfo why;
+
+    for (size_t i = 0; i < s->trusted_proxies.count; i++)
+        if (trusted_proxies_add(&proxies, s->trusted_proxies.items[i], &why) < 0)
+            return err_set(e, ERR_CONFIG, "trusted_proxies: %s", why.text);
+    *ret_proxies = proxies;
+    proxies = (struct trusted_proxies){ 0 };
+    return 0;
+}
+
+static int check_trusted_proxies(const struct settings *s, struct errinfo *e)
+{
+    AUTO_FINI(trusted_proxies) struct trusted_proxies proxies = { 0 };
+
+    return config_trusted_proxies(s, &proxies, e);
+}
+
+static int check_workers(const struct settings *s, struct errinfo *e)
 {
     int64_t workers = s->workers;
     bool commands = s->allow_commands;
@@ -385,5 +419,16 @@ int config_check(const struct settings *s, struct errinfo *e)
     if (workers > SUPERVISOR_WORKERS_MAX)
         return err_set(e, ERR_CONFIG, "workers: all pools together have %lld, more than %d",
                        (long long)workers, SUPERVISOR_WORKERS_MAX);
+    return 0;
+}
+
+int config_check(const struct settings *s, struct errinfo *e)
+{
+    int r = check_workers(s, e);
+
+    if (r == 0)
+        r = check_trusted_proxies(s, e);
+    if (r < 0)
+        return r;
     return listeners_check(s->listen.items, s->listen.count, s->insecure, e);
 }

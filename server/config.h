@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "server/http/peer.h"
 #include "server/options.h"
 
 #define CONFIG_FILE_MAX_BYTES (1 << 20)
@@ -19,6 +20,10 @@ bool config_load(const char *path, struct settings *s, struct buf *faults);
 /* The same from a text; name stands for the file in the faults. */
 bool config_load_text(const char *name, const char *text, size_t len, struct settings *s,
                       struct buf *faults);
+
+/* The addresses in trusted_proxies; the list is the caller's. ERR_CONFIG. */
+int config_trusted_proxies(const struct settings *s, struct trusted_proxies *ret_proxies,
+                           struct errinfo *e);
 
 /* What must hold between settings, wherever they come from. ERR_CONFIG. */
 int config_check(const struct settings *s, struct errinfo *e);

@@ -14,6 +14,8 @@
 #include "handlers/handlers.h"
 #include "handlers/service.h"
 #include "pool/paths.h"
+#include "server/config.h"
+#include "server/http/peer.h"
 #include "server/http/server.h"
 #include "store/store.h"
 
@@ -36,6 +38,7 @@ struct front {
     struct engine *engine;
     struct http_server *http;
     struct followers followers;
+    struct trusted_proxies trusted_proxies;
     struct service service;
 };
 
@@ -187,6 +190,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .max_connections = (unsigned)f->connections,
         .threads = http_threads(s),
         .idle_timeout_us = IDLE_TIMEOUT_US,
+        .trusted_proxies = &f->trusted_proxies,
         .loopback_only = !s->insecure,
         .draining = is_draining,
         .draining_ctx = f,
@@ -204,6 +208,9 @@ static int start_http(struct front *f, struct errinfo *e)
         .followers = &f->followers,
     };
     f->followers.max = 1 + (unsigned)(s->max_connections / 4); /* each keeps a connection */
+    r = config_trusted_proxies(s, &f->trusted_proxies, e);
+    if (r < 0)
+        return r;
     r = token_key_load(paths_token_key(s->data_dir, room), &f->service.cursor_key, e);
     if (r < 0)
         return r;
@@ -232,6 +239,7 @@ static void stop_all(struct front *f)
     if (f->http)
         http_server_quiesce(f->http);
     f->http = http_server_free(f->http);
+    trusted_proxies_fini(&f->trusted_proxies);
     f->engine = engine_free(f->engine);
     f->store = store_free(f->store);
 }

@@ -83,6 +83,10 @@ const struct option options[] = {
       .kind = OPTION_NUMBER, .arg = "N", .min = 0, .max = 1000, .otherwise = "3",
       .help = "A job that has been the end of so many workers fails, and is not tried again;\n"
               "0: it may go on as long as its retry policy says." },
+    { NAMED("trusted_proxies", "trusted-proxies", "JOBD_TRUSTED_PROXIES"), AT(trusted_proxies),
+      .kind = OPTION_LIST, .arg = "ADDRESS",
+      .help = "Gateways whose Forwarded or X-Forwarded-For says who the client is: an address,\n"
+              "a range such as 10.0.0.0/8, or unix. May be given several times." },
 };
 /* clang-format on */
 const size_t options_count = COUNT_OF(options);
@@ -248,6 +252,7 @@ void settings_init(struct settings *s)
 void settings_fini(struct settings *s)
 {
     text_list_fini(&s->listen);
+    text_list_fini(&s->trusted_proxies);
     free(s->data_dir);
     function_table_fini(&s->functions);
     *s = (struct settings){ 0 };

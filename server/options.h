@@ -48,6 +48,7 @@ struct settings {
     int64_t containment;  /* enum containment_choice */
     bool no_new_privs;
     int64_t quarantine_after;
+    struct text_list trusted_proxies; /* server/http/peer.h */
     struct function_table functions;
 };
 
@@ -74,7 +75,7 @@ struct option {
     const char *otherwise; /* the default as text; NULL: none */
 };
 
-#define OPTIONS_MAX 24
+#define OPTIONS_MAX 64
 extern const struct option options[];
 extern const size_t options_count;
 

@@ -156,24 +156,31 @@ static void add_common_headers(struct request *r)
 
 /* Never the query or the body: they may hold what is nobody else's business. One line for each
  * request is for debugging; what the server could not do is always told. */
-static void log_answer(const struct request *r, int result)
+static void log_answer(struct request *r, int result)
 {
-    const char *route = r->match.resource ? resource_path(r->match.resource) : NULL;
-    usec_t took_us = clock_mono_us() - r->started_us;
+    bool plain = r->rs.status < 500 || result == ERR_DRAINING;
+    enum log_level level = LOG_ERROR;
+    char client[IP_TEXT_SIZE];
 
-    if (r->rs.status < 500 || result == ERR_DRAINING) {
-        log_debug("http.request", LSTR("method", r->method), LSTR("route", route),
-                  LI64("status", r->rs.status), LI64("duration_us", took_us),
-                  LSTR("request_id", r->rq.request_id));
+    if (plain)
+        level = LOG_DEBUG;
+    else if (r->rs.status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        level = LOG_WARN;
+    if (!log_wants(level))
         return;
-    }
-    log_write(
-        r->rs.status == MHD_HTTP_SERVICE_UNAVAILABLE ? LOG_WARN : LOG_ERROR, "http.failed",
-        (const struct log_field[]){ LSTR("method", r->method), LSTR("route", route),
-                                    LI64("status", r->rs.status), LI64("duration_us", took_us),
-                                    LSTR("request_id", r->rq.request_id),
-                                    LSTR("code", result < 0 ? err_meta(result)->symbol : NULL),
-                                    LSTR("reason", r->rs.err.text), LOG_END_ });
+    log_write(level, plain ? "http.request" : "http.failed",
+              (const struct log_field[]){
+                  LSTR("method", r->method),
+                  LSTR("route", r->match.resource ? resource_path(r->match.resource) : NULL),
+                  LI64("status", r->rs.status),
+                  LI64("duration_us", clock_mono_us() - r->started_us),
+                  LSTR("request_id", r->rq.request_id),
+                  LSTR("client", peer_format(http_peer(&r->rq), client)),
+                  plain ? (struct log_field)LOG_END_
+                        : LSTR("code", result < 0 ? err_meta(result)->symbol : NULL),
+                  LSTR("reason", r->rs.err.text),
+                  LOG_END_,
+              });
 }
 
 /* A suspended connection does not notice that its client has left; this asks the socket. */

@@ -23,6 +23,7 @@
 
 #define HTTP_PENDING 1
 
+struct http_peer;
 struct http_req;
 struct http_resp;
 typedef int (*http_handler)(struct http_req *rq, struct http_resp *rs);
@@ -67,6 +68,8 @@ int http_body_json(const struct http_req *rq, json_t **ret_json, struct errinfo 
  * *ret_from_header says whence. */
 int http_wait_seconds(const struct http_req *rq, int64_t max_seconds, int64_t *ret_seconds,
                       bool *ret_from_header, struct errinfo *e);
+/* Who has sent it (server/http/peer.h). On the HTTP thread. */
+const struct http_peer *http_peer(struct http_req *rq);
 /* Whether If-None-Match lists this entity-tag (weak comparison, RFC 9110 13.1.2) or is "*". */
 bool http_none_match(const struct http_req *rq, const char *etag);
 

@@ -198,6 +198,16 @@ const char *http_header(const struct http_req *rq, const char *name)
     return MHD_lookup_connection_value(request_of(rq)->connection, MHD_HEADER_KIND, name);
 }
 
+const struct http_peer *http_peer(struct http_req *rq)
+{
+    struct request *r = (struct request *)rq;
+
+    if (!r->peer_known)
+        peer_find(r->connection, r->conf->trusted_proxies, &r->peer);
+    r->peer_known = true;
+    return &r->peer;
+}
+
 struct etag_question {
     const char *etag;
     bool listed;

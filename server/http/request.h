@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/uuid7.h"
 #include "server/http/http.h"
+#include "server/http/peer.h"
 #include "server/http/prefer.h"
 #include "server/http/query.h"
 #include "server/http/response.h"
@@ -81,6 +82,8 @@ struct request {
     struct route_match match;
     struct seen_headers seen;
     struct query query;
+    bool peer_known; /* found when first asked for */
+    struct http_peer peer;
 
     int refusal; /* 0, or the ERR_* that is the answer; rs.err has the text */
 

@@ -39,7 +39,8 @@ struct http_conf {
     unsigned threads;         /* for each listening socket; 0 is 1 */
     usec_t idle_timeout_us;   /* keep-alive: longer than a gateway's, so that it is the one to
                                  close */
-    bool loopback_only;       /* refuse a Host that is not loopback */
+    const struct trusted_proxies *trusted_proxies; /* borrowed; NULL: none */
+    bool loopback_only;                            /* refuse a Host that is not loopback */
     /* Whether requests that change something are refused with ERR_DRAINING. Any thread. */
     bool (*draining)(void *ctx);
     void *draining_ctx;

@@ -266,6 +266,8 @@ static const struct {
     { "data_dir: \"\"\n", "t.yaml:1: data_dir: it must not be empty" },
     { "listen:\n  - \"127.0.0.1:1\"\n  - nowhere\n",
       "t.yaml:3: listen[1]: \"nowhere\" is not an address" },
+    { "trusted_proxies: [10.0.0.0/8,\n unix, 10.0.0.1/8]\n",
+      "t.yaml:2: trusted_proxies[2]: \"10.0.0.1/8\": the address has bits beyond its prefix" },
     /* functions */
     { "functions:\n  - command: [wc]\n", "t.yaml:2: functions[0]: a function needs a name" },
     { "functions:\n  - name: a b\n" COMMAND,

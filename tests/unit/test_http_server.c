@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/json_text.h"
+#include "server/http/peer.h"
 #include "server/http/server.h"
 
 #define BODY_MAX      4096
@@ -302,6 +303,16 @@ static int h_headers(struct http_req *rq, struct http_resp *rs)
     return http_reply_empty(rs, 204);
 }
 
+static int h_peer(struct http_req *rq, struct http_resp *rs)
+{
+    const struct http_peer *peer = http_peer(rq);
+    char room[IP_TEXT_SIZE];
+
+    return http_reply_json(rs, 200,
+                           json_pack("{s:s,s:b,s:b}", "client", peer_format(peer, room),
+                                     "proxy", peer->is_proxy, "https", peer->https));
+}
+
 static const struct http_route ROUTES[] = {
     { HTTP_POST, "/echo", "echo", h_echo, BODY_JSON, SCOPE_PUBLIC },
     { HTTP_POST, "/items/{id}:poke", "poke", h_echo, BODY_JSON_OPTIONAL, SCOPE_PUBLIC },
@@ -319,12 +330,14 @@ static const struct http_route ROUTES[] = {
     { HTTP_GET, "/file", "getFile", h_file, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/wait", "getWait", h_wait, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/headers", "getHeaders", h_headers, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/peer", "getPeer", h_peer, BODY_NONE, SCOPE_PUBLIC },
 };
 
 /* -- the server -----------------------------------------------------------------------------
  */
 
 static struct http_server *server;
+static struct trusted_proxies gateways;
 static int listen_fds[2] = { -1, -1 };
 static uint16_t ports[2];
 static pthread_t resumer_thread;
@@ -362,6 +375,7 @@ static void start_server(unsigned threads)
         .threads = threads,
         .idle_timeout_us = 60 * USEC_PER_SEC,
         .loopback_only = true,
+        .trusted_proxies = &gateways,
         .draining = is_draining,
         .draining_ctx = &draining,
     };
@@ -1385,6 +1399,52 @@ static void clients_of_their_own_threads_keep_their_connections(void **state)
     }
 }
 
+/* -- who has sent it -------------------------------------------------------------------------
+ */
+
+static void a_trusted_gateway_says_who_the_client_is(void **state)
+{
+    (void)state;
+    assert_int_equal(trusted_proxies_add(&gateways, "127.0.0.0/8", NULL), 0);
+    assert_int_equal(get("/peer",
+                         "X-Forwarded-For: 198.51.100.9, 192.0.2.1\r\n"
+                         "X-Forwarded-Proto: https\r\n"),
+                     200);
+    expect_json("{\"client\":\"192.0.2.1\",\"proxy\":true,\"https\":true}");
+    assert_int_equal(get("/peer", "Forwarded: for=192.0.2.1\r\n"), 200);
+    expect_json("{\"client\":\"192.0.2.1\",\"proxy\":true,\"https\":false}");
+    assert_int_equal(get("/peer",
+                         "Forwarded: for=\"192.0.2.1:80\"\r\n"
+                         "X-Forwarded-For: 192.0.2.1\r\n"),
+                     200);
+    expect_json("{\"client\":\"192.0.2.1\",\"proxy\":true,\"https\":false}");
+    trusted_proxies_fini(&gateways);
+}
+
+static void a_gateway_whose_two_headers_differ_has_said_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(trusted_proxies_add(&gateways, "127.0.0.1", NULL), 0);
+    assert_int_equal(get("/peer",
+                         "Forwarded: for=192.0.2.1\r\n"
+                         "X-Forwarded-For: 192.0.2.2\r\n"),
+                     200);
+    expect_json("{\"client\":\"127.0.0.1\",\"proxy\":true,\"https\":false}");
+    trusted_proxies_fini(&gateways);
+}
+
+static void nobody_else_is_believed(void **state)
+{
+    (void)state;
+    assert_int_equal(trusted_proxies_add(&gateways, "10.0.0.0/8", NULL), 0);
+    assert_int_equal(get("/peer",
+                         "Forwarded: for=192.0.2.1;proto=https\r\n"
+                         "X-Forwarded-For: 192.0.2.1\r\n"),
+                     200);
+    expect_json("{\"client\":\"127.0.0.1\",\"proxy\":false,\"https\":false}");
+    trusted_proxies_fini(&gateways);
+}
+
 #define WITH_SERVER(test)      cmocka_unit_test_setup_teardown(test, start_one_thread, stop)
 #define WITH_TWO_THREADS(test) cmocka_unit_test_setup_teardown(test, start_two_threads, stop)
 
@@ -1438,6 +1498,9 @@ int main(void)
         WITH_TWO_THREADS(stopping_waits_for_the_answers_on_their_way),
         WITH_SERVER(clients_of_their_own_threads_keep_their_connections),
         WITH_TWO_THREADS(clients_of_their_own_threads_keep_their_connections),
+        WITH_SERVER(a_trusted_gateway_says_who_the_client_is),
+        WITH_SERVER(a_gateway_whose_two_headers_differ_has_said_nothing),
+        WITH_SERVER(nobody_else_is_believed),
     };
 
     return cmocka_run_group_tests_name("server/http/server", tests, start_group, stop_group);
