@@ -44,6 +44,12 @@ struct store_backend {
     int (*jobs_owned)(struct store *st, struct store_owned **ret_items, struct errinfo *e);
     int (*count_waiting)(struct store *st, int64_t *ret_count, struct errinfo *e);
     int (*last_key)(struct store *st, int64_t *ret_key, struct errinfo *e);
+    int (*api_key_insert)(struct store *st, const struct api_key *key, struct errinfo *e);
+    int (*api_key_revoke)(struct store *st, const char *tenant, const char *id, usec_t now_us,
+                          struct errinfo *e);
+    int (*api_key_rotate)(struct store *st, const char *tenant, const struct api_key *key,
+                          struct errinfo *e);
+    int (*api_key_used)(struct store *st, const char *id, usec_t at_us, struct errinfo *e);
     int (*reader_get)(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
     void (*reader_put)(struct store *st, struct store_reader *rd);
     int (*read_job)(struct store_reader *rd, struct uuid7 id, size_t result_max_bytes,
@@ -58,6 +64,10 @@ struct store_backend {
                         enum stream stream, struct capture *ret_capture, struct errinfo *e);
     int (*read_attempts)(struct store_reader *rd, struct uuid7 id, int number,
                          struct attempts *ret_attempts, struct errinfo *e);
+    int (*read_api_key_version)(struct store_reader *rd, int64_t *ret_version,
+                                struct errinfo *e);
+    int (*read_api_keys)(struct store_reader *rd, struct api_keys *ret_keys,
+                         int64_t *ret_version, struct errinfo *e);
     int (*read_ping)(struct store_reader *rd, struct errinfo *e);
 };
 

@@ -169,6 +169,32 @@ int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e)
     return st->backend->last_key(st, ret_key, e);
 }
 
+int store_api_key_insert(struct store *st, const struct api_key *key, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->api_key_insert(st, key, e);
+}
+
+int store_api_key_revoke(struct store *st, const char *tenant, const char *id, usec_t now_us,
+                         struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->api_key_revoke(st, tenant, id, now_us, e);
+}
+
+int store_api_key_rotate(struct store *st, const char *tenant, const struct api_key *key,
+                         struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->api_key_rotate(st, tenant, key, e);
+}
+
+int store_api_key_used(struct store *st, const char *id, usec_t at_us, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->api_key_used(st, id, at_us, e);
+}
+
 int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e)
 {
     return st->backend->reader_get(st, ret_reader, e);
@@ -222,6 +248,17 @@ int store_read_attempts(struct store_reader *rd, struct uuid7 id, int number,
                         struct attempts *ret_attempts, struct errinfo *e)
 {
     return rd->backend->read_attempts(rd, id, number, ret_attempts, e);
+}
+
+int store_read_api_key_version(struct store_reader *rd, int64_t *ret_version, struct errinfo *e)
+{
+    return rd->backend->read_api_key_version(rd, ret_version, e);
+}
+
+int store_read_api_keys(struct store_reader *rd, struct api_keys *ret_keys,
+                        int64_t *ret_version, struct errinfo *e)
+{
+    return rd->backend->read_api_keys(rd, ret_keys, ret_version, e);
 }
 
 int store_read_ping(struct store_reader *rd, struct errinfo *e)

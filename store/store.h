@@ -23,6 +23,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "domain/api_key.h"
 #include "domain/attempt.h"
 #include "domain/job.h"
 
@@ -37,11 +38,13 @@ enum store_durability {
 struct store_conf {
     const char *data_dir; /* exists; the backend keeps its files below it */
     enum store_durability durability;
+    bool beside_another; /* another process has it open, and sees to its schema */
 };
 
 /* A backend by name ("sqlite"). Brings its schema up to date. On success *ret_store is the
- * caller's. Errors: ERR_SCHEMA_NEWER (made by a newer jobd; nothing was changed), ERR_DATABASE.
- */
+ * caller's. Errors: ERR_SCHEMA_NEWER (made by a newer jobd; nothing was changed), ERR_DATABASE,
+ * ERR_AGAIN (beside_another, whose schema is not this jobd's: an older one's, or not there
+ * yet). Beside another, only what touches no job may be written. */
 int store_open(const char *backend, const struct store_conf *conf, struct store **ret_store,
                struct errinfo *e);
 /* Roll back what is open, close. All readers must be back. Returns NULL. */
@@ -138,6 +141,19 @@ int store_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e)
 /* The largest key (uuid7_key) ever given out; 0 in an empty store. */
 int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e);
 
+/* Bearer keys. Each of these but store_api_key_used() raises the version of their set. tenant:
+ * whose key it must be; NULL: anybody's. */
+int store_api_key_insert(struct store *st, const struct api_key *key, struct errinfo *e);
+/* It is no good from now on; the first time of several counts. ERR_KEY_NOT_FOUND. */
+int store_api_key_revoke(struct store *st, const char *tenant, const char *id, usec_t now_us,
+                         struct errinfo *e);
+/* Give it key->secret_hash in place of its old one. ERR_KEY_NOT_FOUND: also when it is revoked.
+ */
+int store_api_key_rotate(struct store *st, const char *tenant, const struct api_key *key,
+                         struct errinfo *e);
+/* It was used at that time, or later. One that is not there does not matter. */
+int store_api_key_used(struct store *st, const char *id, usec_t at_us, struct errinfo *e);
+
 /* -- readers: any thread, one at a time each -------------------------------------- */
 
 /* Borrow a reader; blocks only to open the first few. Give it back with store_reader_put(). */
@@ -197,6 +213,14 @@ int store_read_capture(struct store_reader *rd, struct uuid7 id, int attempt,
  * there is none. ERR_JOB_NOT_FOUND. */
 int store_read_attempts(struct store_reader *rd, struct uuid7 id, int number,
                         struct attempts *ret_attempts, struct errinfo *e);
+
+/* The version of the set of keys: cheap. */
+int store_read_api_key_version(struct store_reader *rd, int64_t *ret_version,
+                               struct errinfo *e);
+/* All keys, the oldest first, those that are revoked or expired, too; and the version of this
+ * set. */
+int store_read_api_keys(struct store_reader *rd, struct api_keys *ret_keys,
+                        int64_t *ret_version, struct errinfo *e);
 
 /* ERR_DATABASE when the database does not answer: for /readyz. */
 int store_read_ping(struct store_reader *rd, struct errinfo *e);

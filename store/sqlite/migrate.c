@@ -11,11 +11,13 @@
 EMBED(migration_0001, "store/migrations/0001-jobs.sqlite.sql");
 EMBED(migration_0002, "store/migrations/0002-attempts.sqlite.sql");
 EMBED(migration_0003, "store/migrations/0003-tenants.sqlite.sql");
+EMBED(migration_0004, "store/migrations/0004-api-keys.sqlite.sql");
 
 static const struct migration known[] = {
     { 1, migration_0001 },
     { 2, migration_0002 },
     { 3, migration_0003 },
+    { 4, migration_0004 },
 };
 
 static const char USER_VERSION[] = "SELECT user_version FROM pragma_user_version";
@@ -68,6 +70,22 @@ int migrate_check(struct db *db, const char *path, struct errinfo *e)
             "%s has schema version %d, made by a newer jobd; this one knows versions up "
             "to %d",
             path, (int)version, migrations_latest());
+    return 0;
+}
+
+int migrate_is_done(struct db *db, const char *path, struct errinfo *e)
+{
+    int64_t version;
+    int r;
+
+    r = db_query_i64(db, USER_VERSION, &version, e);
+    if (r < 0)
+        return r;
+    if (version != migrations_latest())
+        return err_set(e, ERR_AGAIN,
+                       "%s has schema version %d, and the jobd that runs there is not of this"
+                       " program's version, %d: restart it, or try again when it has started",
+                       path, (int)version, migrations_latest());
     return 0;
 }
 

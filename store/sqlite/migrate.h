@@ -26,6 +26,9 @@ int migrations_latest(void);
  * ERR_SCHEMA_NEWER; ERR_DATABASE: the file belongs to another program. */
 int migrate_check(struct db *db, const char *path, struct errinfo *e);
 
+/* Whether nothing is left to be run. ERR_AGAIN. */
+int migrate_is_done(struct db *db, const char *path, struct errinfo *e);
+
 /* Run those of the list that the file has not seen. On failure the file is as the last one that
  * succeeded has left it. ERR_DATABASE, ERR_STORAGE_FULL. */
 int migrate_run(struct db *db, const struct migration *list, size_t count, struct errinfo *e);

@@ -57,6 +57,11 @@ static int set_up(struct sq *sq, const struct store_conf *conf, const char *path
     r = migrate_check(sq->db, path, e);
     if (r < 0)
         return r;
+    if (conf->beside_another) {
+        r = migrate_is_done(sq->db, path, e);
+        if (r < 0)
+            return r;
+    }
     r = db_tune_writer(sq->db, conf->durability, e);
     if (r < 0)
         return r;
@@ -183,6 +188,10 @@ const struct store_backend store_sqlite = {
     .jobs_owned = sq_jobs_owned,
     .count_waiting = sq_count_waiting,
     .last_key = sq_last_key,
+    .api_key_insert = sq_api_key_insert,
+    .api_key_revoke = sq_api_key_revoke,
+    .api_key_rotate = sq_api_key_rotate,
+    .api_key_used = sq_api_key_used,
     .reader_get = sq_reader_get,
     .reader_put = sq_reader_put,
     .read_job = sq_read_job,
@@ -191,5 +200,7 @@ const struct store_backend store_sqlite = {
     .read_result = sq_read_result,
     .read_capture = sq_read_capture,
     .read_attempts = sq_read_attempts,
+    .read_api_key_version = sq_read_api_key_version,
+    .read_api_keys = sq_read_api_keys,
     .read_ping = sq_read_ping,
 };

@@ -85,6 +85,17 @@ int sq_read_result(struct store_reader *rd, struct uuid7 id, enum result_kind *r
 int sq_read_capture(struct store_reader *rd, struct uuid7 id, int attempt, enum stream stream,
                     struct capture *ret_capture, struct errinfo *e);
 
+/* api_key.c */
+int sq_api_key_insert(struct store *st, const struct api_key *key, struct errinfo *e);
+int sq_api_key_revoke(struct store *st, const char *tenant, const char *id, usec_t now_us,
+                      struct errinfo *e);
+int sq_api_key_rotate(struct store *st, const char *tenant, const struct api_key *key,
+                      struct errinfo *e);
+int sq_api_key_used(struct store *st, const char *id, usec_t at_us, struct errinfo *e);
+int sq_read_api_key_version(struct store_reader *rd, int64_t *ret_version, struct errinfo *e);
+int sq_read_api_keys(struct store_reader *rd, struct api_keys *ret_keys, int64_t *ret_version,
+                     struct errinfo *e);
+
 /* overview.c */
 int sq_next_due(struct store *st, usec_t *ret_at_us, struct errinfo *e);
 int sq_jobs_owned(struct store *st, struct store_owned **ret_items, struct errinfo *e);
