@@ -45,7 +45,17 @@ static void record(struct errinfo *e, int code, int sys_errno, const char *text)
 {
     e->code = code;
     e->sys_errno = sys_errno;
+    e->fact_name = NULL;
     (void)text_copy(e->text, sizeof e->text, text);
+}
+
+int err_fact(struct errinfo *e, int code, const char *name, const char *value)
+{
+    if (!e)
+        return code;
+    e->fact_name = name;
+    (void)text_copy(e->fact, sizeof e->fact, value);
+    return code;
 }
 
 int err_set(struct errinfo *e, int code, const char *format, ...)

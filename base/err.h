@@ -28,10 +28,13 @@ enum err_code {
 /* clang-format on */
 
 #define ERR_TEXT_SIZE 512
+#define ERR_FACT_SIZE 64
 
 struct errinfo {
     int code;      /* the ERR_* that was returned; 0 while nothing has failed */
     int sys_errno; /* errno behind an ERR_SYS or ERR_DATABASE, else 0 */
+    const char *fact_name; /* a constant; NULL: there is none. See err_fact() */
+    char fact[ERR_FACT_SIZE];
     char text[ERR_TEXT_SIZE];
 };
 
@@ -52,6 +55,12 @@ __attribute__((format(printf, 3, 4))) int err_set(struct errinfo *e, int code,
 
 /* Record a failed system call: "<what>: <strerror(errno)>". Returns ERR_SYS and keeps errno. */
 __attribute__((format(printf, 2, 3))) int err_sys(struct errinfo *e, const char *format, ...);
+
+/* Add to the fault just recorded what a program can use of it: "state", "succeeded". It becomes
+ * a member of the problem that the client is sent, and goes with the next err_set(). name is a
+ * constant; value is cut off at ERR_FACT_SIZE. Returns code, so that
+ * `return err_fact(e, err_set(e, ERR_X, "..."), "state", name)` reads well. */
+int err_fact(struct errinfo *e, int code, const char *name, const char *value);
 
 /* Whether it failed for want of descriptors, processes, memory or room on the disk: the same
  * may succeed later. */

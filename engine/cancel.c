@@ -41,6 +41,7 @@ int cancel_apply(struct turn *t, struct engine_request *base)
     if (job_state_is_final(job.state)) {
         base->result = err_set(&base->err, ERR_JOB_FINISHED, "the job has already %s",
                                job_state_name(job.state));
+        (void)err_fact(&base->err, base->result, "state", job_state_name(job.state));
         return 0;
     }
     r = store_job_cancel_waiting(t->en->conf.store, rq->id, rq->reason, t->now_us, &t->err);

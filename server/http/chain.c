@@ -150,6 +150,8 @@ static int find_route(struct arrival *a)
         method = HTTP_GET;
     else if (text_equal(a->method, "POST"))
         method = HTTP_POST;
+    else if (text_equal(a->method, "PATCH"))
+        method = HTTP_PATCH;
     else if (text_equal(a->method, "DELETE"))
         method = HTTP_DELETE;
     if (method != HTTP_METHOD_MAX_)
@@ -178,13 +180,13 @@ static int check_length(struct arrival *a)
     return 0;
 }
 
-static bool is_json_type(const char *content_type)
+static bool is_type(const char *content_type, const char *type)
 {
-    static const char json[] = "application/json";
-    const char *rest = content_type + sizeof json - 1;
+    const char *rest;
 
-    if (strncasecmp(content_type, json, sizeof json - 1) != 0)
+    if (strncasecmp(content_type, type, strlen(type)) != 0)
         return false;
+    rest = content_type + strlen(type);
     rest += strspn(rest, " \t");
     return *rest == 0 || *rest == ';';
 }
@@ -194,6 +196,8 @@ static int check_content_type(struct arrival *a)
 {
     struct request *r = a->r;
     bool has_body = r->seen.transfer_encoding || a->length > 0;
+    bool is_patch = r->route && r->route->body == BODY_MERGE_PATCH;
+    const char *type = is_patch ? "application/merge-patch+json" : "application/json";
 
     if (!r->route || r->route->body == BODY_NONE || !has_body)
         return 0;
@@ -201,11 +205,11 @@ static int check_content_type(struct arrival *a)
         answer_set_static(&r->answer, "Accept-Encoding", "identity"); /* RFC 9110 12.5.3 */
         return err_set(&r->rs.err, ERR_MEDIA_TYPE, "send the body without a Content-Encoding");
     }
-    if (r->seen.content_type && is_json_type(r->seen.content_type))
+    if (r->seen.content_type && is_type(r->seen.content_type, type))
         return 0;
-    answer_set_static(&r->answer, "Accept", "application/json");
-    return err_set(&r->rs.err, ERR_MEDIA_TYPE,
-                   "send the body as Content-Type: application/json");
+    /* RFC 5789 3.1: a patch has a header of its own. */
+    answer_set_static(&r->answer, is_patch ? "Accept-Patch" : "Accept", type);
+    return err_set(&r->rs.err, ERR_MEDIA_TYPE, "send the body as Content-Type: %s", type);
 }
 
 /* Operations that change something all answer with JSON, and must not have changed it when that

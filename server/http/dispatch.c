@@ -63,7 +63,7 @@ static int answer_options(struct request *r)
 {
     http_set_header(&r->rs, "Allow", "%s",
                     r->match.resource ? resource_allow(r->match.resource)
-                                      : "GET, HEAD, POST, DELETE, OPTIONS");
+                                      : "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
     return http_reply_empty(&r->rs, MHD_HTTP_NO_CONTENT);
 }
 
@@ -121,15 +121,19 @@ static bool needs_retry_after(int result)
  * error, such as Retry-After, Allow or Content-Range. */
 static void answer_problem(struct request *r, int result)
 {
+    const struct errinfo *e = &r->rs.err;
     struct problem p = {
         .code = result,
         .detail = r->rs.err.text,
         .request_id = r->rq.request_id,
-        .members = r->rs.members,
         .faults = &r->rs.faults,
     };
     char *text;
     size_t len;
+
+    if (e->fact_name)
+        http_problem_text(&r->rs, e->fact_name, e->fact);
+    p.members = r->rs.members;
 
     answer_drop_body(&r->answer);
     text = problem_encode(&p, &len);

@@ -104,6 +104,8 @@ static char *make_allow(const struct resource *res)
         buf_add_str(&b, "GET, HEAD, ");
     if (res->routes[HTTP_POST])
         buf_add_str(&b, "POST, ");
+    if (res->routes[HTTP_PATCH])
+        buf_add_str(&b, "PATCH, ");
     if (res->routes[HTTP_DELETE])
         buf_add_str(&b, "DELETE, ");
     buf_add_str(&b, "OPTIONS");

@@ -14,9 +14,14 @@
 #include "domain/principal.h"
 #include "server/http/http.h"
 
-enum http_body_kind { BODY_NONE, BODY_JSON, BODY_JSON_OPTIONAL };
+enum http_body_kind {
+    BODY_NONE,
+    BODY_JSON, /* required, like the last */
+    BODY_JSON_OPTIONAL,
+    BODY_MERGE_PATCH, /* RFC 7396 */
+};
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_METHOD_MAX_ };
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_METHOD_MAX_ };
 
 /* One operation: a line of handlers/routes.def. */
 struct http_route {

@@ -277,6 +277,7 @@ static void a_job_that_has_ended_otherwise_cannot_be_canceled(void **state)
         api_post(a, api_job_path(id, ":cancel"), NULL, &r);
         assert_problem(&r, 409, "job-already-finished");
         assert_non_null(strstr(api_text(&r, "detail"), cases[i].state));
+        assert_string_equal(api_text(&r, "state"), cases[i].state);
         api_send(a, &(struct api_request){ .method = "DELETE", .path = api_job_path(id, "") },
                  &r);
         assert_problem(&r, 409, "job-already-finished");

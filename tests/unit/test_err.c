@@ -36,6 +36,20 @@ static void every_code_is_negative_and_finds_its_own_entry(void **state)
     }
 }
 
+static void a_fact_goes_with_its_fault(void **state)
+{
+    struct errinfo e = { 0 };
+
+    (void)state;
+    assert_int_equal(err_fact(&e, err_set(&e, ERR_JOB_FINISHED, "late"), "state", "failed"),
+                     ERR_JOB_FINISHED);
+    assert_string_equal(e.fact_name, "state");
+    assert_string_equal(e.fact, "failed");
+    (void)err_set(&e, ERR_VALIDATION, "other");
+    assert_null(e.fact_name);
+    assert_int_equal(err_fact(NULL, ERR_AGAIN, "state", "failed"), ERR_AGAIN);
+}
+
 static void an_unknown_code_reads_as_internal(void **state)
 {
     static const int unknown[] = { 0,      1,         404,      -(int)COUNT_OF(rows) - 1,
@@ -212,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_is_negative_and_finds_its_own_entry),
+        cmocka_unit_test(a_fact_goes_with_its_fault),
         cmocka_unit_test(an_unknown_code_reads_as_internal),
         cmocka_unit_test(every_slug_leads_to_its_first_entry),
         cmocka_unit_test(an_unknown_slug_leads_nowhere),

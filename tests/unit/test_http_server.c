@@ -317,6 +317,7 @@ static const struct http_route ROUTES[] = {
     { HTTP_POST, "/echo", "echo", h_echo, BODY_JSON, SCOPE_PUBLIC },
     { HTTP_POST, "/items/{id}:poke", "poke", h_echo, BODY_JSON_OPTIONAL, SCOPE_PUBLIC },
     { HTTP_GET, "/items/{id}", "getItem", h_item, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_PATCH, "/items/{id}", "changeItem", h_echo, BODY_MERGE_PATCH, SCOPE_PUBLIC },
     { HTTP_DELETE, "/items/{id}", "deleteItem", h_item, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/text", "getText", h_text, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/before", "getBefore", h_before, BODY_NONE, SCOPE_PUBLIC },
@@ -724,7 +725,7 @@ static void options_lists_the_methods(void **state)
 {
     (void)state;
     assert_int_equal(ask("OPTIONS /items/x HTTP/1.1\r\n" HOST "\r\n"), 204);
-    expect_header("Allow", "GET, HEAD, DELETE, OPTIONS");
+    expect_header("Allow", "GET, HEAD, PATCH, DELETE, OPTIONS");
     assert_int_equal(ask("OPTIONS /items/x:poke HTTP/1.1\r\n" HOST "\r\n"), 204);
     expect_header("Allow", "POST, OPTIONS");
     assert_int_equal(ask("OPTIONS * HTTP/1.1\r\n" HOST "\r\n"), 204);
@@ -736,7 +737,6 @@ static void a_method_that_a_resource_lacks_is_not_allowed(void **state)
     static const char *const requests[] = {
         "PUT /items/x HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}",
         "POST /items/x HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}",
-        "PATCH /items/x HTTP/1.1\r\n" HOST "\r\n",
         "BREW /items/x HTTP/1.1\r\n" HOST "\r\n",
     };
 
@@ -744,8 +744,22 @@ static void a_method_that_a_resource_lacks_is_not_allowed(void **state)
     for (size_t i = 0; i < COUNT_OF(requests); i++) {
         assert_int_equal(ask(requests[i]), 405);
         expect_problem(405, "method-not-allowed");
-        expect_header("Allow", "GET, HEAD, DELETE, OPTIONS");
+        expect_header("Allow", "GET, HEAD, PATCH, DELETE, OPTIONS");
     }
+}
+
+static void a_patch_has_its_own_media_type(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("PATCH /items/x HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}"),
+                     415);
+    expect_problem(415, "unsupported-media-type");
+    expect_header("Accept-Patch", "application/merge-patch+json");
+    assert_int_equal(ask("PATCH /items/x HTTP/1.1\r\n" HOST
+                         "Content-Type: application/merge-patch+json; charset=utf-8\r\n"
+                         "Content-Length: 7\r\n\r\n{\"a\":1}"),
+                     202);
+    expect_json("{\"echo\":{\"a\":1}}");
 }
 
 static void a_path_that_is_not_there_is_not_found(void **state)
@@ -1459,6 +1473,7 @@ int main(void)
         WITH_SERVER(head_is_get_without_a_body),
         WITH_SERVER(options_lists_the_methods),
         WITH_SERVER(a_method_that_a_resource_lacks_is_not_allowed),
+        WITH_SERVER(a_patch_has_its_own_media_type),
         WITH_SERVER(a_path_that_is_not_there_is_not_found),
         WITH_SERVER(an_encoded_segment_reaches_the_handler_decoded),
         WITH_SERVER(bad_percent_encoding_is_refused),
