@@ -245,9 +245,10 @@ check-headers: $(B)/flags ## does each header compile alone?
 	        $(filter-out -MMD -MP,$(COMPILE)) $(TEST_CFLAGS) -fsyntax-only -x c - || exit 1; \
 	done
 
-check-generated: ## are the generated files what openapi.yaml says?
+check-generated: $(B)/flags ## are the generated files what openapi.yaml says?
 	@if python3 -c 'import yaml' 2>/dev/null; then \
-	    echo python3 tools/generate.py --check; python3 tools/generate.py --check; \
+	    echo python3 tools/generate.py --check; python3 tools/generate.py --check && \
+	    tools/test-generate >build/test-generate.log || { cat build/test-generate.log; exit 1; }; \
 	else echo 'check-generated: skipped, there is no python3-yaml'; fi
 
 check-shell: ## shellcheck

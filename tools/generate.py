@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Generate what follows from openapi/openapi.yaml, and check it against base/err.def.
+"""Generate what follows from openapi/openapi.yaml, and check that it does not contradict itself.
 
-    tools/generate.py            write openapi/openapi.json, handlers/routes.def, domain/scopes.def
+    tools/generate.py            write openapi/openapi.json, handlers/routes.def,
+                                 domain/scopes.def and base/err.def
     tools/generate.py --check    write nothing; exit 1 when one of them is stale
 
 They are committed, so that a build needs no Python. Needs python3 and python3-yaml.
-Exit codes: 0 all is well, 1 the inputs contradict each other or (--check) a file is stale,
+Exit codes: 0 all is well, 1 the contract contradicts itself or (--check) a file is stale,
 2 wrong usage.
 """
 import json
@@ -17,6 +18,7 @@ import yaml
 
 SPEC = "openapi/openapi.yaml"
 ERRORS = "base/err.def"
+INTERNAL = "base/err_internal.def"
 SPEC_JSON = "openapi/openapi.json"
 ROUTES = "handlers/routes.def"
 SCOPES_DEF = "domain/scopes.def"
@@ -26,6 +28,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 CODES = "x-jobd-codes"
 OUTSIDE = "x-jobd-codes-outside-operations"
 PROBLEM = "application/problem+json"
+PROBLEMS = "x-jobd-problems"
 SCOPES = "x-jobd-scopes"
 SCHEME = "bearer"
 MERGE_PATCH = "application/merge-patch+json"
@@ -78,17 +81,13 @@ def read_spec(root):
         raise Fault(f"{SPEC}: {e}") from e
 
 
-def read_slugs(root):
-    """err.def as {slug: HTTP status}. Symbols may share a slug, but not with two statuses."""
-    text = (root / ERRORS).read_text(encoding="utf-8")
+def read_internal(root):
+    """[(symbol, status, slug)] of the errors that only C knows."""
+    text = (root / INTERNAL).read_text(encoding="utf-8")
     rows = re.findall(r'^ERR\((\w+),\s*(\d{3}),\s*"([a-z0-9-]+)"', text, re.M)
-    if not rows or len(rows) != len(re.findall(r"^ERR\(", text, re.M)):
-        raise Fault(f"{ERRORS}: a line is not ERR(SYMBOL, status, \"slug\", \"title\")")
-    slugs = {}
-    for symbol, status, slug in rows:
-        if slugs.setdefault(slug, status) != status:
-            raise Fault(f"{ERRORS}: {symbol}: {slug} has had the status {slugs[slug]} before")
-    return slugs
+    if len(rows) != len(re.findall(r"^ERR\(", text, re.M)):
+        raise Fault(f'{INTERNAL}: a line is not ERR(SYMBOL, status, "slug", "title")')
+    return rows
 
 
 # --- looking at the document ------------------------------------------------------------------
@@ -144,6 +143,10 @@ def body_kind(spec, operation):
     return "BODY_JSON" if required else "BODY_JSON_OPTIONAL"
 
 
+def err_symbol(slug, problem):
+    return problem.get("symbol", slug.replace("-", "_").upper())
+
+
 def symbol(scope):
     return "SCOPE_" + re.sub(r"[^a-z]", "_", scope).upper()
 
@@ -197,12 +200,36 @@ def check_scopes(spec):
     return faults
 
 
-def check_problems(spec, slugs):
+def check_codes(spec, internal):
+    """The list of codes itself: clients generate a type from the enum, C its own list."""
+    faults, symbols = [], [row[0] for row in internal]
+    problems = spec[PROBLEMS]
+    for slug, problem in problems.items():
+        if set(problem) - {"status", "title", "symbol"} or not problem.get("title"):
+            faults.append(f"{PROBLEMS}: {slug} has a status, a title and perhaps a symbol")
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
+            faults.append(f"{PROBLEMS}: {slug!r} is not words with hyphens")
+        if not 400 <= problem.get("status", 0) <= 599:
+            faults.append(f"{PROBLEMS}: {slug}: the status must be one of an error")
+        symbols.append(err_symbol(slug, problem))
+    for name in sorted({name for name in symbols if symbols.count(name) > 1}):
+        faults.append(f"{PROBLEMS}: the symbol {name} is there twice (or in {INTERNAL})")
+    for name, status, slug in internal:
+        if slug not in problems or problems[slug]["status"] != int(status):
+            faults.append(f"{INTERNAL}: {name}: {slug} {status} is not in {PROBLEMS}")
+    enum = resolve(spec, spec["components"]["schemas"]["ProblemCode"]).get("enum", [])
+    for slug in sorted(set(enum) ^ set(problems)):
+        faults.append(f"{slug} must be both in {PROBLEMS} and in the enum of ProblemCode")
+    return faults
+
+
+def check_problems(spec):
     """Every problem response names its codes, each belongs there, and none is left over."""
     faults = []
+    problems = spec[PROBLEMS]
     used = set(spec.get(OUTSIDE, []))
-    for slug in sorted(used - set(slugs)):
-        faults.append(f"{OUTSIDE}: {slug} is not in {ERRORS}")
+    for slug in sorted(used - set(problems)):
+        faults.append(f"{OUTSIDE}: {slug} is not in {PROBLEMS}")
     for _, _, op in operations(spec):
         for status, response in op["responses"].items():
             response = resolve(spec, response)
@@ -214,22 +241,14 @@ def check_problems(spec, slugs):
             if is_problem and list(response.get("content", {})) != [PROBLEM]:
                 faults.append(f"{where}: the content must be {PROBLEM}")
             for slug in codes:
-                if slug not in slugs:
-                    faults.append(f"{where}: {slug} is not in {ERRORS}")
-                elif slugs[slug] != status:
-                    faults.append(f"{where}: {slug} has the status {slugs[slug]} in {ERRORS}")
+                if slug not in problems:
+                    faults.append(f"{where}: {slug} is not in {PROBLEMS}")
+                elif problems[slug]["status"] != int(status):
+                    faults.append(f"{where}: {slug} has the status {problems[slug]['status']}")
             used.update(codes)
-    for slug in sorted(set(slugs) - used):
-        faults.append(f"{ERRORS}: no response in {SPEC} lists {slug}")
+    for slug in sorted(set(problems) - used):
+        faults.append(f"{PROBLEMS}: no response lists {slug}")
     return faults
-
-
-def check_code_enum(spec, slugs):
-    """Clients generate a type from this enum, so it must be the whole list."""
-    enum = resolve(spec, spec["components"]["schemas"]["ProblemCode"]).get("enum", [])
-    if enum != list(slugs):
-        return [f"ProblemCode: the enum must be, in the order of {ERRORS}: {', '.join(slugs)}"]
-    return []
 
 
 def check_version(spec, root):
@@ -292,19 +311,47 @@ def scopes_text(spec):
     return SCOPES_HEAD + table("SCOPE", rows)
 
 
+ERRORS_HEAD = f"""\
+/* generated by tools/generate.py from {PROBLEMS} of {SPEC}; do not edit
+ *
+ * ERR(symbol, HTTP status, problem slug, title)
+ *
+ * The slug is the problem's `code` and the last segment of its `type` (/problems/{{slug}}, RFC
+ * 9457); the title is its short, constant summary.
+ */
+/* clang-format off */
+"""
+
+
+def errors_text(spec):
+    lines = []
+    for slug, problem in spec[PROBLEMS].items():
+        name, title = err_symbol(slug, problem) + ",", json.dumps(problem["title"])
+        # Fixed widths: a new code changes no other line, so that branches merge.
+        lines.append(f'ERR({name:28} {problem["status"]}, {json.dumps(slug) + ",":36} {title})')
+    lines += [f'#include "{INTERNAL}"', "/* clang-format on */"]
+    return ERRORS_HEAD + "\n".join(lines) + "\n"
+
+
 def json_text(spec):
     return json.dumps(spec, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def generate(root):
     """{path: text} of everything that is generated from the tree at root."""
-    spec, slugs = read_spec(root), read_slugs(root)
+    spec = read_spec(root)
     walk(spec, spec)
-    faults = check_operations(spec) + check_scopes(spec) + check_problems(spec, slugs)
-    faults += check_code_enum(spec, slugs) + check_version(spec, root)
+    faults = check_operations(spec) + check_scopes(spec)
+    faults += check_codes(spec, read_internal(root)) + check_problems(spec)
+    faults += check_version(spec, root)
     if faults:
         raise Fault("\n".join(faults))
-    return {SPEC_JSON: json_text(spec), ROUTES: routes_text(spec), SCOPES_DEF: scopes_text(spec)}
+    return {
+        SPEC_JSON: json_text(spec),
+        ROUTES: routes_text(spec),
+        SCOPES_DEF: scopes_text(spec),
+        ERRORS: errors_text(spec),
+    }
 
 
 def stale(path, text):
