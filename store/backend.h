@@ -69,6 +69,12 @@ struct store_backend {
     int (*read_api_keys)(struct store_reader *rd, struct api_keys *ret_keys,
                          int64_t *ret_version, struct errinfo *e);
     int (*read_ping)(struct store_reader *rd, struct errinfo *e);
+    int (*events_expire)(struct store *st, usec_t before_us, int64_t max_events,
+                         size_t max_blocks, struct errinfo *e);
+    int (*read_events)(struct store_reader *rd, const struct store_event_query *query,
+                       struct store_events *ret_events, struct errinfo *e);
+    int (*read_job_events)(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                           size_t limit, struct store_events *ret_events, struct errinfo *e);
 };
 
 struct store {

@@ -265,3 +265,33 @@ int store_read_ping(struct store_reader *rd, struct errinfo *e)
 {
     return rd->backend->read_ping(rd, e);
 }
+
+int store_events_expire(struct store *st, usec_t before_us, int64_t max_events,
+                        size_t max_blocks, struct errinfo *e)
+{
+    assert(st->in_transaction && max_blocks > 0);
+    return st->backend->events_expire(st, before_us, max_events, max_blocks, e);
+}
+
+int store_read_events(struct store_reader *rd, const struct store_event_query *query,
+                      struct store_events *ret_events, struct errinfo *e)
+{
+    assert(query->limit > 0);
+    return rd->backend->read_events(rd, query, ret_events, e);
+}
+
+int store_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                          size_t limit, struct store_events *ret_events, struct errinfo *e)
+{
+    assert(limit > 0);
+    return rd->backend->read_job_events(rd, id, after_seq, limit, ret_events, e);
+}
+
+void store_events_fini(struct store_events *events)
+{
+    for (size_t i = 0; i < events->block_count; i++)
+        free(events->blocks[i]);
+    free(events->blocks);
+    free(events->items);
+    *events = (struct store_events){ 0 };
+}

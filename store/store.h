@@ -6,11 +6,11 @@
  * borrows one with store_reader_get(), and sees what was committed before its call.
  *
  * Every function that moves a job to another state names the old one in its SQL, bumps the
- * job's version and the global change sequence, and returns ERR_NOT_FOUND when the job is not
- * in a state (or not at an attempt) from which it may go there: an expected result that changes
- * nothing. Any other error inside a transaction means: give the transaction up with
- * store_rollback(). ERR_STORAGE_FULL  the disk or quota is full      ERR_DATABASE  anything
- * else
+ * job's version and the global change sequence, writes the event of that number, and returns
+ * ERR_NOT_FOUND when the job is not in a state (or not at an attempt) from which it may go
+ * there: an expected result that changes nothing. Any other error inside a transaction means:
+ * give the transaction up with store_rollback(). ERR_STORAGE_FULL  the disk or quota is full
+ * ERR_DATABASE  anything else
  *
  * Contract suite: tests/contract/test_store.c, run against each backend.
  */
@@ -25,6 +25,7 @@
 #include "base/err.h"
 #include "domain/api_key.h"
 #include "domain/attempt.h"
+#include "domain/event.h"
 #include "domain/job.h"
 
 struct store;
@@ -154,6 +155,12 @@ int store_api_key_rotate(struct store *st, const char *tenant, const struct api_
 /* It was used at that time, or later. One that is not there does not matter. */
 int store_api_key_used(struct store *st, const char *id, usec_t at_us, struct errinfo *e);
 
+/* Forget events from before before_us (0: of any age), and the oldest of more than max_events
+ * (0: any number): at most max_blocks rows of several events each. Returns how many rows went;
+ * fewer than max_blocks: there is no more to forget. */
+int store_events_expire(struct store *st, usec_t before_us, int64_t max_events,
+                        size_t max_blocks, struct errinfo *e);
+
 /* -- readers: any thread, one at a time each -------------------------------------- */
 
 /* Borrow a reader; blocks only to open the first few. Give it back with store_reader_put(). */
@@ -221,6 +228,37 @@ int store_read_api_key_version(struct store_reader *rd, int64_t *ret_version,
  * set. */
 int store_read_api_keys(struct store_reader *rd, struct api_keys *ret_keys,
                         int64_t *ret_version, struct errinfo *e);
+
+#define STORE_EVENTS_SCAN_MAX 20000 /* events looked at for one answer */
+
+struct store_event_query {
+    int64_t after_seq; /* events with larger numbers */
+    struct event_filter filter;
+    size_t limit;
+};
+
+/* Events in the order of their numbers. */
+struct store_events {
+    struct event *items; /* their texts are in blocks */
+    size_t count;
+    char **blocks;
+    size_t block_count;
+    int64_t seen_seq;   /* there is nothing else up to this number; ask for more after it */
+    bool more;          /* there may be, now */
+    int64_t gone_seq;   /* events up to this number are not kept any more */
+    int64_t newest_seq; /* of the last change that is committed */
+};
+void store_events_fini(struct store_events *events);
+DEFINE_AUTO_FINI(store_events, struct store_events)
+
+/* All jobs' events. The work is bounded, so that the list may be short, even empty, while
+ * `more` is set. */
+int store_read_events(struct store_reader *rd, const struct store_event_query *query,
+                      struct store_events *ret_events, struct errinfo *e);
+/* Those of one job; of more than STORE_EVENTS_SCAN_MAX the oldest are left out. newest_seq is
+ * that of the job. ERR_JOB_NOT_FOUND. */
+int store_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                          size_t limit, struct store_events *ret_events, struct errinfo *e);
 
 /* ERR_DATABASE when the database does not answer: for /readyz. */
 int store_read_ping(struct store_reader *rd, struct errinfo *e);

@@ -1,11 +1,13 @@
 /* The end of an attempt: what becomes of the job, and the attempt's record. */
 #include <assert.h>
 
+#include "store/sqlite/event_write.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
 
 #define FINISH_SET                                                                             \
-    " version = version + 1, change_seq = ?4, finished_at_us = ?5, updated_at_us = ?6"         \
+    " " CHANGE                                                                                 \
+    ", finished_at_us = ?4, updated_at_us = ?5"                                                \
     " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3"
 
 /* By the state to go to, with the states from which job_next() goes there. */
@@ -17,8 +19,9 @@ static const char FINISH_CANCELED[] =
     "UPDATE job SET state = 'canceled'," FINISH_SET " AND state = 'canceling'";
 
 static const char RETRY[] =
-    "UPDATE job SET state = 'scheduled', version = version + 1, change_seq = ?4,"
-    " scheduled_at_us = ?5, updated_at_us = ?6, reason = 'retry_backoff'"
+    "UPDATE job SET state = 'scheduled', " CHANGE
+    ","
+    " scheduled_at_us = ?4, updated_at_us = ?5, reason = 'retry_backoff'"
     " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3 AND state = 'running'";
 
 /* VALUES: with a SELECT, which might give several rows, SQLite opens a statement journal. */
@@ -49,9 +52,21 @@ static const char *finish_sql(enum job_state to)
     }
 }
 
-/* Run one of the statements above; at_us is its ?5. */
+static enum event_kind finish_event(enum job_state to)
+{
+    switch (to) {
+    case JOB_SUCCEEDED:
+        return EVENT_JOB_SUCCEEDED;
+    case JOB_FAILED:
+        return EVENT_JOB_FAILED;
+    default:
+        return EVENT_JOB_CANCELED;
+    }
+}
+
+/* Run one of the statements above; at_us is its ?4. ERR_NOT_FOUND: a stale outcome. */
 static int end_attempt(struct sq *sq, const char *sql, const struct outcome *o, usec_t at_us,
-                       usec_t now_us, struct errinfo *e)
+                       const struct sq_change *change, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
     int r;
@@ -62,16 +77,9 @@ static int end_attempt(struct sq *sq, const char *sql, const struct outcome *o, 
     stmt_i64(s, 1, uuid7_key(o->job_id));
     stmt_i64(s, 2, uuid7_rand(o->job_id));
     stmt_i64(s, 3, o->attempt);
-    stmt_i64(s, 4, sq->ledger.change_seq + 1);
-    stmt_i64(s, 5, at_us);
-    stmt_i64(s, 6, now_us);
-    r = stmt_change(s, e);
-    if (r < 0)
-        return r;
-    if (r == 0)
-        return ERR_NOT_FOUND; /* expected: a stale outcome */
-    sq->ledger.change_seq++;
-    return 0;
+    stmt_i64(s, 4, at_us);
+    stmt_i64(s, 5, change->at_us);
+    return sq_change(sq, s, change, e);
 }
 
 static void bind_capture(struct stmt *s, int parameter, const struct capture *c)
@@ -183,15 +191,25 @@ static int record_attempt(struct sq *sq, const struct outcome *o, struct errinfo
     return r < 0 ? r : 0;
 }
 
+/* Why, for the event: a canceled job has its own reason. */
+static const char *reason_of(const struct outcome *o, enum job_state to)
+{
+    if (to == JOB_CANCELED)
+        return SQ_REASON_OF_THE_JOB;
+    return o->cause == CAUSE_NONE ? NULL : cause_meta(o->cause)->slug;
+}
+
 int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
                   struct errinfo *e)
 {
     struct sq *sq = sq_of(st);
     /* The job ended when its attempt did, even if the ledger hears of it later. */
     usec_t finished_at_us = o->finished_at_us ? o->finished_at_us : now_us;
+    const struct sq_change change = { finish_event(to), to, now_us,
+                                      .reason = reason_of(o, to) };
     int r;
 
-    r = end_attempt(sq, finish_sql(to), o, finished_at_us, now_us, e);
+    r = end_attempt(sq, finish_sql(to), o, finished_at_us, &change, e);
     if (r < 0)
         return r;
     return record_attempt(sq, o, e);
@@ -201,9 +219,11 @@ int sq_job_retry(struct store *st, const struct outcome *o, usec_t due_at_us, us
                  struct errinfo *e)
 {
     struct sq *sq = sq_of(st);
+    const struct sq_change change = { EVENT_JOB_RETRY_SCHEDULED, JOB_SCHEDULED, now_us,
+                                      .reason = cause_meta(o->cause)->slug };
     int r;
 
-    r = end_attempt(sq, RETRY, o, due_at_us, now_us, e);
+    r = end_attempt(sq, RETRY, o, due_at_us, &change, e);
     if (r < 0)
         return r;
     return record_attempt(sq, o, e);

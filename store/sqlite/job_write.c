@@ -3,8 +3,11 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/sqlite/event_write.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
+
+#define CANCEL_REASON "user" /* when none is given */
 
 static const char INSERT[] =
     "INSERT INTO job (id, id_rand, state, version, change_seq, priority, attempt, releases,"
@@ -24,9 +27,10 @@ static const char NEXT[] = "SELECT " JOB_COLUMNS
                            " WHERE state = 'queued' AND pool = ?1"
                            " ORDER BY priority DESC, id LIMIT 1";
 static const char CLAIM[] =
-    "UPDATE job SET state = 'running', version = version + 1, change_seq = ?2,"
-    " attempt = attempt + 1, worker_id = ?3, worker_pid = ?4, started_at_us = ?5,"
-    " progress_ppm = -1, progress_at_us = 0, progress_message = NULL, updated_at_us = ?5,"
+    "UPDATE job SET state = 'running', " CHANGE
+    ","
+    " attempt = attempt + 1, worker_id = ?2, worker_pid = ?3, started_at_us = ?4,"
+    " progress_ppm = -1, progress_at_us = 0, progress_message = NULL, updated_at_us = ?4,"
     " reason = NULL"
     " WHERE id = ?1 AND state = 'queued'";
 
@@ -34,31 +38,35 @@ static const char DUE[] =
     "SELECT id, id_rand FROM job INDEXED BY job_due"
     " WHERE state = 'scheduled' AND scheduled_at_us <= ?1"
     " ORDER BY scheduled_at_us LIMIT ?2";
-static const char MAKE_DUE[] =
-    "UPDATE job SET state = 'queued', version = version + 1, change_seq = ?2,"
-    " queued_at_us = ?3, updated_at_us = ?3, reason = NULL"
-    " WHERE id = ?1 AND state = 'scheduled'";
+static const char MAKE_DUE[] = "UPDATE job SET state = 'queued', " CHANGE
+                               ","
+                               " queued_at_us = ?2, updated_at_us = ?2, reason = NULL"
+                               " WHERE id = ?1 AND state = 'scheduled'";
 
 static const char CANCEL_WAITING[] =
-    "UPDATE job SET state = 'canceled', version = version + 1, change_seq = ?3,"
-    " reason = coalesce(?4, 'user'), cancel_requested_at_us = ?5, finished_at_us = ?5,"
-    " updated_at_us = ?5"
+    "UPDATE job SET state = 'canceled', " CHANGE
+    ","
+    " reason = ?4, cancel_requested_at_us = ?3, finished_at_us = ?3,"
+    " updated_at_us = ?3"
     " WHERE id = ?1 AND id_rand = ?2 AND state IN ('scheduled', 'queued')";
 static const char CANCEL_RUNNING[] =
-    "UPDATE job SET state = 'canceling', version = version + 1, change_seq = ?3,"
-    " reason = coalesce(?4, 'user'), cancel_requested_at_us = ?5, updated_at_us = ?5"
+    "UPDATE job SET state = 'canceling', " CHANGE
+    ","
+    " reason = ?4, cancel_requested_at_us = ?3, updated_at_us = ?3"
     " WHERE id = ?1 AND id_rand = ?2 AND state = 'running'";
 
 static const char RELEASE[] =
-    "UPDATE job SET state = 'queued', version = version + 1, change_seq = ?3,"
+    "UPDATE job SET state = 'queued', " CHANGE
+    ","
     " releases = releases + 1, worker_id = 0, worker_pid = 0, started_at_us = 0, reason = ?4,"
-    " updated_at_us = ?5"
-    " WHERE id = ?1 AND id_rand = ?2 AND state = 'running' AND attempt = ?6";
+    " updated_at_us = ?3"
+    " WHERE id = ?1 AND id_rand = ?2 AND state = 'running' AND attempt = ?5";
 
 static const char PROGRESS[] =
-    "UPDATE job SET version = version + 1, change_seq = ?3, progress_ppm = ?4,"
-    " progress_message = ?5, progress_at_us = ?6, updated_at_us = ?6"
-    " WHERE id = ?1 AND id_rand = ?2 AND state IN ('running', 'canceling') AND attempt = ?7";
+    "UPDATE job SET " CHANGE
+    ", progress_ppm = ?4,"
+    " progress_message = ?5, progress_at_us = ?3, updated_at_us = ?3"
+    " WHERE id = ?1 AND id_rand = ?2 AND state IN ('running', 'canceling') AND attempt = ?6";
 
 static const char POOL_OF[] =
     "SELECT pool = ?2 FROM function_pool WHERE function = coalesce(?1, '')";
@@ -72,28 +80,9 @@ static const char REPOOL_SCHEDULED[] =
     "UPDATE job INDEXED BY job_due SET pool = ?2"
     " WHERE state = 'scheduled' AND function IS ?1 AND pool <> ?2";
 
-/* Step a change of state whose SQL took next_seq() as its change_seq. ERR_NOT_FOUND. */
-static int change_state(struct sq *sq, struct stmt *s, struct errinfo *e)
-{
-    int r;
-
-    r = stmt_change(s, e);
-    if (r < 0)
-        return r;
-    if (r == 0)
-        return ERR_NOT_FOUND; /* expected: no text */
-    sq->ledger.change_seq++;
-    return 0;
-}
-
-static int64_t next_seq(const struct sq *sq)
-{
-    return sq->ledger.change_seq + 1;
-}
-
-/* A statement that changes one job: ?1 and ?2 are its id, ?3 the change's number. */
-static int change_get(struct sq *sq, const char *sql, struct uuid7 id, struct stmt **ret_stmt,
-                      struct errinfo *e)
+/* A statement that changes one job: ?1 and ?2 are its id, ?3 the time. */
+static int change_get(struct sq *sq, const char *sql, struct uuid7 id, usec_t now_us,
+                      struct stmt **ret_stmt, struct errinfo *e)
 {
     int r;
 
@@ -102,7 +91,7 @@ static int change_get(struct sq *sq, const char *sql, struct uuid7 id, struct st
         return r;
     stmt_i64(*ret_stmt, 1, uuid7_key(id));
     stmt_i64(*ret_stmt, 2, uuid7_rand(id));
-    stmt_i64(*ret_stmt, 3, next_seq(sq));
+    stmt_i64(*ret_stmt, 3, now_us);
     return 0;
 }
 
@@ -125,6 +114,7 @@ static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
     stmt_i64(s, 2, uuid7_rand(job->id));
     stmt_text(s, 3, job_state_name(job->state));
     stmt_i64(s, 4, job->version);
+    stmt_i64(s, 5, job->change_seq);
     stmt_i64(s, 6, job->priority);
     stmt_i64(s, 7, job->attempt);
     stmt_i64(s, 8, job->queued_at_us);
@@ -146,6 +136,23 @@ static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
         stmt_text(s, 19, NULL);
 }
 
+static int event_of_insert(struct sq *sq, const struct job *job, struct errinfo *e)
+{
+    const struct event ev = { .kind = EVENT_JOB_CREATED,
+                              .subject = job->id,
+                              .at_us = job->created_at_us,
+                              .state = job->state,
+                              .version = job->version,
+                              .attempt = job->attempt,
+                              .progress_ppm = -1,
+                              .reason = job->reason,
+                              .queue = job->queue,
+                              .function = job->function,
+                              .tenant = job_tenant(job) };
+
+    return sq_event_add(sq, &ev, e);
+}
+
 int sq_job_insert(struct store *st, struct job *job, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
@@ -157,14 +164,15 @@ int sq_job_insert(struct store *st, struct job *job, struct errinfo *e)
     r = stmt_get(sq->db, INSERT, &s, e);
     if (r < 0)
         return r;
+    job->change_seq = sq_next_seq(sq);
     bind_job(s, job, inline_payload);
-    stmt_i64(s, 5, next_seq(sq));
-    r = change_state(sq, s, e);
+    r = stmt_change(s, e);
+    if (r >= 0)
+        r = event_of_insert(sq, job, e);
     if (r == 0 && !inline_payload)
         r = insert_payload(sq, job, e);
     if (r < 0)
         return r;
-    job->change_seq = sq->ledger.change_seq;
     if (uuid7_key(job->id) > sq->ledger.last_key)
         sq->ledger.last_key = uuid7_key(job->id);
     return 0;
@@ -207,11 +215,11 @@ int sq_job_claim(struct store *st, const char *pool, int64_t worker_id, int work
     if (r < 0)
         return r;
     stmt_i64(s, 1, uuid7_key(job.id));
-    stmt_i64(s, 2, next_seq(sq));
-    stmt_i64(s, 3, worker_id);
-    stmt_i64(s, 4, worker_pid);
-    stmt_i64(s, 5, now_us);
-    r = change_state(sq, s, e);
+    stmt_i64(s, 2, worker_id);
+    stmt_i64(s, 3, worker_pid);
+    stmt_i64(s, 4, now_us);
+    r = sq_change(
+        sq, s, &(struct sq_change){ EVENT_JOB_STARTED, JOB_RUNNING, now_us, .attempts = 1 }, e);
     if (r < 0)
         return r;
     job.state = JOB_RUNNING;
@@ -260,9 +268,9 @@ static int make_due(struct sq *sq, struct uuid7 id, usec_t now_us, struct errinf
     if (r < 0)
         return r;
     stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, next_seq(sq));
-    stmt_i64(s, 3, now_us);
-    return change_state(sq, s, e);
+    stmt_i64(s, 2, now_us);
+    return sq_change(
+        sq, s, &(struct sq_change){ EVENT_JOB_QUEUED, JOB_QUEUED, now_us, .reason = NULL }, e);
 }
 
 int sq_jobs_due(struct store *st, usec_t now_us, struct uuid7 *ids, size_t max,
@@ -281,63 +289,69 @@ int sq_jobs_due(struct store *st, usec_t now_us, struct uuid7 *ids, size_t max,
     return count;
 }
 
-static int cancel(struct sq *sq, const char *sql, struct uuid7 id, const char *reason,
-                  usec_t now_us, struct errinfo *e)
+static int cancel(struct sq *sq, const char *sql, struct uuid7 id,
+                  const struct sq_change *change, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = change_get(sq, sql, id, &s, e);
+    r = change_get(sq, sql, id, change->at_us, &s, e);
     if (r < 0)
         return r;
-    stmt_text(s, 4, reason);
-    stmt_i64(s, 5, now_us);
-    return change_state(sq, s, e);
+    stmt_text(s, 4, change->reason);
+    return sq_change(sq, s, change, e);
 }
 
 int sq_job_cancel_waiting(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
                           struct errinfo *e)
 {
-    return cancel(sq_of(st), CANCEL_WAITING, id, reason, now_us, e);
+    const struct sq_change change = { EVENT_JOB_CANCELED, JOB_CANCELED, now_us,
+                                      .reason = reason ? reason : CANCEL_REASON };
+
+    return cancel(sq_of(st), CANCEL_WAITING, id, &change, e);
 }
 
 int sq_job_cancel_running(struct store *st, struct uuid7 id, const char *reason, usec_t now_us,
                           struct errinfo *e)
 {
-    return cancel(sq_of(st), CANCEL_RUNNING, id, reason, now_us, e);
+    const struct sq_change change = { EVENT_JOB_CANCEL_REQUESTED, JOB_CANCELING, now_us,
+                                      .reason = reason ? reason : CANCEL_REASON };
+
+    return cancel(sq_of(st), CANCEL_RUNNING, id, &change, e);
 }
 
 int sq_job_release(struct store *st, struct uuid7 id, int attempt, const char *reason,
                    usec_t now_us, struct errinfo *e)
 {
+    const struct sq_change change = { EVENT_JOB_QUEUED, JOB_QUEUED, now_us, .reason = reason };
     AUTO(stmt) struct stmt *s = NULL;
     struct sq *sq = sq_of(st);
     int r;
 
-    r = change_get(sq, RELEASE, id, &s, e);
+    r = change_get(sq, RELEASE, id, now_us, &s, e);
     if (r < 0)
         return r;
     stmt_text(s, 4, reason);
-    stmt_i64(s, 5, now_us);
-    stmt_i64(s, 6, attempt);
-    return change_state(sq, s, e);
+    stmt_i64(s, 5, attempt);
+    return sq_change(sq, s, &change, e);
 }
 
 int sq_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
                     const char *message, usec_t now_us, struct errinfo *e)
 {
+    const struct sq_change change = { EVENT_JOB_PROGRESS, SQ_STATE_AS_IT_IS, now_us,
+                                      .reason = message, .progress_ppm = ppm };
     AUTO(stmt) struct stmt *s = NULL;
     struct sq *sq = sq_of(st);
     int r;
 
-    r = change_get(sq, PROGRESS, id, &s, e);
+    r = change_get(sq, PROGRESS, id, now_us, &s, e);
     if (r < 0)
         return r;
     stmt_i64(s, 4, ppm);
     stmt_text(s, 5, message);
-    stmt_i64(s, 6, now_us);
-    stmt_i64(s, 7, attempt);
-    return change_state(sq, s, e);
+    stmt_i64(s, 6, attempt);
+    return sq_change(sq, s, &change, e);
 }
 
 /* Run one of the statements above, all of which take a function and a pool. Returns how many

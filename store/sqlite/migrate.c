@@ -12,12 +12,14 @@ EMBED(migration_0001, "store/migrations/0001-jobs.sqlite.sql");
 EMBED(migration_0002, "store/migrations/0002-attempts.sqlite.sql");
 EMBED(migration_0003, "store/migrations/0003-tenants.sqlite.sql");
 EMBED(migration_0004, "store/migrations/0004-api-keys.sqlite.sql");
+EMBED(migration_0005, "store/migrations/0005-events.sqlite.sql");
 
 static const struct migration known[] = {
     { 1, migration_0001 },
     { 2, migration_0002 },
     { 3, migration_0003 },
     { 4, migration_0004 },
+    { 5, migration_0005 },
 };
 
 static const char USER_VERSION[] = "SELECT user_version FROM pragma_user_version";

@@ -6,15 +6,17 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "store/sqlite/event_write.h"
 #include "store/sqlite/migrate.h"
 #include "store/sqlite/stmt.h"
 
 static const char BEGIN[] = "BEGIN IMMEDIATE";
 static const char COMMIT[] = "COMMIT";
 static const char ROLLBACK[] = "ROLLBACK";
-static const char LEDGER_READ[] = "SELECT change_seq, last_key FROM ledger WHERE one = 1";
+static const char LEDGER_READ[] =
+    "SELECT change_seq, last_key, events_gone_seq FROM ledger WHERE one = 1";
 static const char LEDGER_WRITE[] =
-    "UPDATE ledger SET change_seq = ?1, last_key = ?2 WHERE one = 1";
+    "UPDATE ledger SET change_seq = ?1, last_key = ?2, events_gone_seq = ?3 WHERE one = 1";
 
 static void sq_close(struct store *st)
 {
@@ -22,6 +24,8 @@ static void sq_close(struct store *st)
 
     reader_pool_fini(&sq->readers);
     (void)db_free(sq->db);
+    event_block_fini(&sq->events);
+    free(sq->changed);
     free(sq);
 }
 
@@ -40,6 +44,7 @@ static int load_ledger(struct sq *sq, struct errinfo *e)
         return err_set(e, ERR_DATABASE, "the table ledger is empty");
     sq->committed.change_seq = stmt_col_i64(s, 0);
     sq->committed.last_key = stmt_col_i64(s, 1);
+    sq->committed.events_gone_seq = stmt_col_i64(s, 2);
     sq->ledger = sq->committed;
     return 0;
 }
@@ -66,6 +71,9 @@ static int set_up(struct sq *sq, const struct store_conf *conf, const char *path
     if (r < 0)
         return r;
     r = migrate_run(sq->db, known, count, e);
+    if (r < 0)
+        return r;
+    r = sq_events_init(sq, e);
     if (r < 0)
         return r;
     r = fd_sync_dir(conf->data_dir, e); /* the name of a new file */
@@ -112,6 +120,7 @@ static void sq_rollback(struct store *st)
     if (!sqlite3_get_autocommit(sq->db->handle))
         (void)stmt_run(sq->db, ROLLBACK,
                        NULL); /* fails only when SQLite has rolled back already */
+    event_block_clear(&sq->events);
     sq->ledger = sq->committed;
 }
 
@@ -127,13 +136,15 @@ static int write_ledger(struct sq *sq, struct errinfo *e)
     int r;
 
     if (sq->ledger.change_seq == sq->committed.change_seq &&
-        sq->ledger.last_key == sq->committed.last_key)
+        sq->ledger.last_key == sq->committed.last_key &&
+        sq->ledger.events_gone_seq == sq->committed.events_gone_seq)
         return 0;
     r = stmt_get(sq->db, LEDGER_WRITE, &s, e);
     if (r < 0)
         return r;
     stmt_i64(s, 1, sq->ledger.change_seq);
     stmt_i64(s, 2, sq->ledger.last_key);
+    stmt_i64(s, 3, sq->ledger.events_gone_seq);
     return stmt_change(s, e);
 }
 
@@ -143,6 +154,9 @@ static int try_commit(struct sq *sq, struct errinfo *e)
 
     if (sq->db->broken)
         return err_set(e, ERR_DATABASE, "the transaction has failed before");
+    r = sq_events_flush(sq, e);
+    if (r < 0)
+        return r;
     r = write_ledger(sq, e);
     if (r < 0)
         return r;
@@ -203,4 +217,7 @@ const struct store_backend store_sqlite = {
     .read_api_key_version = sq_read_api_key_version,
     .read_api_keys = sq_read_api_keys,
     .read_ping = sq_read_ping,
+    .events_expire = sq_events_expire,
+    .read_events = sq_read_events,
+    .read_job_events = sq_read_job_events,
 };

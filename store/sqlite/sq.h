@@ -6,6 +6,7 @@
 #ifndef JOBD_STORE_SQLITE_SQ_H
 #define JOBD_STORE_SQLITE_SQ_H
 
+#include "domain/event_block.h"
 #include "store/backend.h"
 #include "store/sqlite/db.h"
 #include "store/sqlite/reader.h"
@@ -14,13 +15,16 @@
 struct sq_ledger {
     int64_t change_seq;
     int64_t last_key;
+    int64_t events_gone_seq; /* events up to it are not kept any more */
 };
 
 struct sq {
     struct store store; /* first: a struct store * of this backend points here */
     struct db *db;      /* the one writer */
     struct sq_ledger committed;
-    struct sq_ledger ledger; /* with what the open transaction has changed */
+    struct sq_ledger ledger;    /* with what the open transaction has changed */
+    struct sq_changed *changed; /* event_write.c */
+    struct event_block events;  /* of the open transaction, as far as not in a row yet */
     struct reader_pool readers;
 };
 
@@ -55,6 +59,16 @@ int sq_job_release(struct store *st, struct uuid7 id, int attempt, const char *r
 int sq_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
                     const char *message, usec_t now_us, struct errinfo *e);
 int sq_jobs_repool(struct store *st, const char *function, const char *pool, struct errinfo *e);
+
+/* event_write.c */
+int sq_events_expire(struct store *st, usec_t before_us, int64_t max_events, size_t max_blocks,
+                     struct errinfo *e);
+
+/* event_read.c */
+int sq_read_events(struct store_reader *rd, const struct store_event_query *query,
+                   struct store_events *ret_events, struct errinfo *e);
+int sq_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                       size_t limit, struct store_events *ret_events, struct errinfo *e);
 
 /* attempt_write.c */
 int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,

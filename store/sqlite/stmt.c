@@ -183,6 +183,14 @@ const char *stmt_col_text(struct stmt *s, int column)
     return (const char *)sqlite3_column_text(s->handle, column);
 }
 
+const void *stmt_col_blob(struct stmt *s, int column, size_t *ret_len)
+{
+    const void *block = sqlite3_column_blob(s->handle, column);
+
+    *ret_len = (size_t)sqlite3_column_bytes(s->handle, column);
+    return block;
+}
+
 char *stmt_col_copy(struct stmt *s, int column, size_t *ret_len)
 {
     const void *block = sqlite3_column_blob(s->handle, column);

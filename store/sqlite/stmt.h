@@ -42,6 +42,8 @@ int64_t stmt_col_i64(struct stmt *s, int column);
 int stmt_col_int(struct stmt *s, int column);
 /* Borrowed; NULL for NULL. */
 const char *stmt_col_text(struct stmt *s, int column);
+/* Borrowed until the next step, like a text. */
+const void *stmt_col_blob(struct stmt *s, int column, size_t *ret_len);
 /* A heap copy; NULL for NULL. *ret_len (may be NULL) is set in both cases. */
 char *stmt_col_copy(struct stmt *s, int column, size_t *ret_len);
 
