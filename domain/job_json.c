@@ -6,6 +6,7 @@
 #include "domain/json_text.h"
 #include "domain/outcome_json.h"
 #include "domain/retry.h"
+#include "domain/trace.h"
 
 /* ---- members: what is not set is absent ------------------------------------------------- */
 
@@ -92,6 +93,16 @@ static void set_policy(json_t *object, const struct job *job, const json_t *payl
     copy_member(object, payload, "limits");
     copy_member(object, payload, "leftover");
     copy_member(object, payload, "retry");
+}
+
+static void set_trace(json_t *object, const struct job *job, const json_t *payload)
+{
+    char parent[TRACE_PARENT_SIZE];
+    const char *state;
+
+    trace_of_job(payload, job->id, parent, &state);
+    set_text(object, "traceparent", parent[0] ? parent : NULL);
+    set_text(object, "tracestate", state);
 }
 
 static void set_times(json_t *object, const struct job *job)
@@ -224,6 +235,7 @@ json_t *job_encode(const struct job *job)
     if (job->worker_id > 0)
         set(object, "worker", encode_worker(job));
     set_policy(object, job, payload);
+    set_trace(object, job, payload);
     set(object, "links", encode_links(id));
     return object;
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "domain/job_spec_members.h"
 #include "domain/json_text.h"
+#include "domain/trace.h"
 
 #define QUEUE_DEFAULT "default"
 
@@ -69,10 +70,15 @@ static void check_members(struct job_spec_draft *d)
 
 /* ---- decoding ---------------------------------------------------------------------- */
 
+static void add_named(struct buf *b, const char *name, const json_t *value)
+{
+    buf_printf(b, "%s\"%s\":", b->len > 1 ? "," : "", name);
+    json_text_add(b, value);
+}
+
 static void add_member(struct buf *b, enum job_spec_member member, const json_t *value)
 {
-    buf_printf(b, "%s\"%s\":", b->len > 1 ? "," : "", job_spec_member_name(member));
-    json_text_add(b, value);
+    add_named(b, job_spec_member_name(member), value);
 }
 
 /* The same for a value that is made for it. */
@@ -80,6 +86,13 @@ static void add_new_member(struct buf *b, enum job_spec_member member, json_t *t
 {
     add_member(b, member, take_value);
     json_decref(take_value);
+}
+
+static void add_trace(struct buf *b, const struct trace *trace)
+{
+    AUTO(json) json_t *value = trace_encode(trace);
+
+    add_named(b, TRACE_MEMBER, value);
 }
 
 static char *payload_of(const struct job_spec_draft *d, size_t *ret_len)
@@ -99,6 +112,8 @@ static char *payload_of(const struct job_spec_draft *d, size_t *ret_len)
         add_new_member(&b, SPEC_LEFTOVER, json_string(leftover_name(spec->leftover)));
     if (d->sent[SPEC_RETRY] || spec->retry.max_attempts > 1)
         add_new_member(&b, SPEC_RETRY, retry_encode(&spec->retry));
+    if (d->rules->trace)
+        add_trace(&b, d->rules->trace);
     buf_add_char(&b, '}');
     *ret_len = b.len;
     return buf_steal(&b);

@@ -15,6 +15,8 @@
 #include "domain/function.h"
 #include "domain/job.h"
 
+struct trace; /* domain/trace.h */
+
 struct job_spec {
     const struct function *fn; /* borrowed from the table; NULL for a command job */
     char *queue;
@@ -34,6 +36,7 @@ struct job_spec {
 struct job_spec_rules {
     const struct function_table *functions;
     bool allow_commands;
+    const struct trace *trace; /* that the job joins; NULL: none */
     bool lenient; /* ignore unknown members (Prefer: handling=lenient) */
 };
 

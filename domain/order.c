@@ -8,8 +8,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/json_text.h"
+#include "domain/trace.h"
 
-#define OWN_VARIABLES 4 /* that jobd sets, at most */
+#define OWN_VARIABLES 6 /* that jobd sets, at most */
 
 /* ---- a command --------------------------------------------------------------------- */
 
@@ -64,9 +65,29 @@ static int copy_argv(const json_t *command, struct order *o, struct errinfo *e)
     return 0;
 }
 
-static int fill_env(const struct job *job, const json_t *env, struct order *o,
+/* As OpenTelemetry names them. What the client sets itself is meant. Returns the next free
+ * slot.
+ */
+static char **add_trace(const struct job *job, const json_t *payload, char **next)
+{
+    const json_t *env = json_object_get(payload, "env");
+    char parent[TRACE_PARENT_SIZE];
+    const char *state;
+
+    trace_of_job(payload, job->id, parent, &state);
+    if (json_object_get(env, "TRACEPARENT"))
+        return next;
+    if (parent[0])
+        *next++ = mem_printf("TRACEPARENT=%s", parent);
+    if (state)
+        *next++ = mem_printf("TRACESTATE=%s", state);
+    return next;
+}
+
+static int fill_env(const struct job *job, const json_t *payload, struct order *o,
                     struct errinfo *e)
 {
+    json_t *env = json_object_get(payload, "env");
     char id[UUID7_TEXT_SIZE];
     char **next;
     const char *name;
@@ -79,7 +100,8 @@ static int fill_env(const struct job *job, const json_t *env, struct order *o,
     if (job->function)
         *next++ = mem_printf("JOBD_FUNCTION=%s", job->function);
     *next++ = mem_str("JOBD_FD=3");
-    json_object_foreach (json_iterable(env), name, value) {
+    next = add_trace(job, payload, next);
+    json_object_foreach (env, name, value) {
         if (!json_is_string(value))
             return err_set(e, ERR_VALIDATION, "env has a member that is not a string");
         *next++ = mem_printf("%s=%s", name, json_string_value(value));
@@ -118,7 +140,7 @@ static int build_command(const struct job *job, const struct function *fn,
            : copy_argv(json_object_get(payload, "command"), o, e);
     if (r < 0)
         return r;
-    r = fill_env(job, json_object_get(payload, "env"), o, e);
+    r = fill_env(job, payload, o, e);
     if (r < 0)
         return r;
     r = fill_stdin(payload, o, e);
@@ -129,11 +151,13 @@ static int build_command(const struct job *job, const struct function *fn,
 
 /* ---- a warm program ---------------------------------------------------------------- */
 
-/* {"id":"...","attempt":1,"args":...} and a line feed; args is null when there are none. */
+/* {"id":"...","attempt":1,"args":...} and a line feed; args is null when there are none, and a
+ * traced job has traceparent and perhaps tracestate. */
 static void build_line(const struct job *job, const json_t *payload, struct order *o)
 {
     const json_t *args = json_object_get(payload, "args");
-    char id[UUID7_TEXT_SIZE];
+    char id[UUID7_TEXT_SIZE], parent[TRACE_PARENT_SIZE];
+    const char *state;
     AUTO_FINI(buf) struct buf b = { 0 };
 
     o->argv = mem_array0(1, sizeof *o->argv);
@@ -144,6 +168,15 @@ static void build_line(const struct job *job, const json_t *payload, struct orde
         json_text_add(&b, args);
     else
         buf_add_str(&b, "null");
+    trace_of_job(payload, job->id, parent, &state);
+    if (parent[0])
+        buf_printf(&b, ",\"traceparent\":\"%s\"", parent);
+    if (state) {
+        AUTO(json) json_t *text = json_string(state);
+
+        buf_add_str(&b, ",\"tracestate\":");
+        json_text_add(&b, text);
+    }
     buf_add_str(&b, "}\n");
     o->input_len = b.len;
     o->input = buf_steal(&b);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "domain/job_spec.h"
 #include "domain/json_text.h"
+#include "domain/trace.h"
 #include "engine/requests.h"
 #include "handlers/common.h"
 #include "handlers/waiting.h"
@@ -101,8 +102,10 @@ static void on_done(struct engine_request *request)
 static int decode(struct http_req *rq, struct http_resp *rs, struct job *ret_job)
 {
     const struct service *sv = common_service(rq);
+    struct trace trace;
     const struct job_spec_rules rules = { .functions = sv->functions,
                                           .allow_commands = sv->allow_commands,
+                                          .trace = http_trace(rq, &trace) ? &trace : NULL,
                                           .lenient = rq->lenient };
     AUTO(json) json_t *body = NULL;
     AUTO_FINI(job_spec) struct job_spec spec = { 0 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "domain/trace.h"
 #include "server/http/problem.h"
 
 /* -- suspend and resume ----------------------------------------------------------------------
@@ -164,7 +165,8 @@ static void log_answer(struct request *r, int result)
 {
     bool plain = r->rs.status < 500 || result == ERR_DRAINING;
     enum log_level level = LOG_ERROR;
-    char client[IP_TEXT_SIZE];
+    char client[IP_TEXT_SIZE], id[TRACE_ID_SIZE];
+    struct trace trace;
 
     if (plain)
         level = LOG_DEBUG;
@@ -172,19 +174,21 @@ static void log_answer(struct request *r, int result)
         level = LOG_WARN;
     if (!log_wants(level))
         return;
-    log_write(level, plain ? "http.request" : "http.failed",
-              (const struct log_field[]){
-                  LSTR("method", r->method),
-                  LSTR("route", r->match.resource ? resource_path(r->match.resource) : NULL),
-                  LI64("status", r->rs.status),
-                  LI64("duration_us", clock_mono_us() - r->started_us),
-                  LSTR("request_id", r->rq.request_id),
-                  LSTR("client", peer_format(http_peer(&r->rq), client)),
-                  plain ? (struct log_field)LOG_END_
-                        : LSTR("code", result < 0 ? err_meta(result)->symbol : NULL),
-                  LSTR("reason", r->rs.err.text),
-                  LOG_END_,
-              });
+    log_write(
+        level, plain ? "http.request" : "http.failed",
+        (const struct log_field[]){
+            LSTR("method", r->method),
+            LSTR("route", r->match.resource ? resource_path(r->match.resource) : NULL),
+            LI64("status", r->rs.status),
+            LI64("duration_us", clock_mono_us() - r->started_us),
+            LSTR("request_id", r->rq.request_id),
+            LSTR("client", peer_format(http_peer(&r->rq), client)),
+            LSTR("trace_id", http_trace(&r->rq, &trace) ? trace_id(trace.parent, id) : NULL),
+            plain ? (struct log_field)LOG_END_
+                  : LSTR("code", result < 0 ? err_meta(result)->symbol : NULL),
+            LSTR("reason", r->rs.err.text),
+            LOG_END_,
+        });
 }
 
 /* A suspended connection does not notice that its client has left; this asks the socket. */

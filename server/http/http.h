@@ -24,6 +24,7 @@
 #define HTTP_PENDING 1
 
 struct http_peer;
+struct trace;
 struct http_req;
 struct http_resp;
 typedef int (*http_handler)(struct http_req *rq, struct http_resp *rs);
@@ -70,6 +71,8 @@ int http_wait_seconds(const struct http_req *rq, int64_t max_seconds, int64_t *r
                       bool *ret_from_header, struct errinfo *e);
 /* Who has sent it (server/http/peer.h). On the HTTP thread. */
 const struct http_peer *http_peer(struct http_req *rq);
+/* The trace that it belongs to (domain/trace.h); false: none, or not a valid one. */
+bool http_trace(const struct http_req *rq, struct trace *ret_trace);
 /* Whether If-None-Match lists this entity-tag (weak comparison, RFC 9110 13.1.2) or is "*". */
 bool http_none_match(const struct http_req *rq, const char *etag);
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "domain/json_text.h"
+#include "domain/trace.h"
 #include "server/http/ranges.h"
 
 /* Longer request targets are refused; RFC 9110 4.1 asks to take 8000 octets at least. */
@@ -162,6 +163,12 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
         else if (is_header(name, "Expect"))
             seen->expects_continue = strcasecmp(value, "100-continue") == 0;
         break;
+    case 11:
+        if (is_header(name, "traceparent")) {
+            seen->traceparent_twice = seen->traceparent != NULL;
+            seen->traceparent = value;
+        }
+        break;
     case 12:
         if (is_header(name, "Content-Type"))
             see_once(seen, &seen->content_type, value);
@@ -206,6 +213,26 @@ const struct http_peer *http_peer(struct http_req *rq)
         peer_find(r->connection, r->conf->trusted_proxies, &r->peer);
     r->peer_known = true;
     return &r->peer;
+}
+
+static enum MHD_Result see_trace_state(void *cls, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    (void)kind;
+    if (value && is_header(name, "tracestate"))
+        trace_add_state(cls, value);
+    return MHD_YES;
+}
+
+bool http_trace(const struct http_req *rq, struct trace *ret_trace)
+{
+    const struct request *r = request_of(rq);
+
+    if (!r->seen.traceparent || r->seen.traceparent_twice ||
+        !trace_parse(r->seen.traceparent, ret_trace))
+        return false;
+    (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, see_trace_state, ret_trace);
+    return true;
 }
 
 struct etag_question {

@@ -45,6 +45,8 @@ struct seen_headers {
     const char *origin;
     const char *fetch_site;
     const char *request_id;
+    const char *traceparent;
+    bool traceparent_twice; /* then it says nothing */
     const char *content_type;
     const char *content_encoding;
     const char *content_length;
