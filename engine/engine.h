@@ -19,6 +19,7 @@
 #include "base/clean.h"
 #include "base/err.h"
 #include "domain/function.h"
+#include "domain/idempotency.h"
 #include "domain/job.h"
 #include "engine/waiters.h"
 #include "pool/proto.h"
@@ -35,7 +36,8 @@ struct engine_conf {
         *start;               /* borrowed for engine_new() only; its descriptors are taken */
     int64_t max_waiting_jobs; /* scheduled and queued together; more is ERR_QUEUE_FULL */
     size_t max_waiters; /* requests that wait for a job; 0: 20000. Beyond: ERR_LONG_POLLS */
-    usec_t drain_timeout_us; /* for running attempts when jobd stops */
+    usec_t idempotency_ttl_us; /* how long answers are remembered for an Idempotency-Key */
+    usec_t drain_timeout_us;   /* for running attempts when jobd stops */
     int quarantine_after; /* workers that a job may end before it fails for good; 0: any number
                            */
     /* Called once on the engine thread when recovery is done and workers are there; may be
@@ -110,11 +112,22 @@ struct waiters *engine_waiters(struct engine *en);
 
 enum engine_op { ENGINE_SUBMIT, ENGINE_CANCEL, ENGINE_OP_MAX_ };
 
+struct engine_request;
+
+/* Of a request with an Idempotency-Key: its answer is remembered in the transaction of what it
+ * does, unless its result is an error. */
+struct engine_idempotency {
+    struct idempotency_record record; /* in: scope and fingerprint */
+    /* On the engine thread, inside the transaction, once rq is applied: fill in the answer. */
+    void (*encode)(const struct engine_request *rq, struct idempotency_record *record);
+};
+
 /* What every kind of request begins with (engine/requests.h has the kinds). The caller owns it
  * and keeps it alive until done() has been called. */
 struct engine_request {
     enum engine_op op;
     const char *tenant; /* only its jobs are found; NULL: those of all tenants. Borrowed */
+    struct engine_idempotency *idempotency; /* NULL: no key. Borrowed */
 
     int result; /* 0 or ERR_*: those of the kind, JOB_NOT_FOUND, DRAINING, the store's */
     struct errinfo err; /* the text for result */

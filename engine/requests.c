@@ -9,8 +9,12 @@ int request_apply(struct turn *t, struct engine_request *rq)
         [ENGINE_SUBMIT] = submit_apply,
         [ENGINE_CANCEL] = cancel_apply,
     };
+    int r;
 
-    return apply[rq->op](t, rq);
+    r = apply[rq->op](t, rq);
+    if (r == 0 && rq->idempotency && rq->result == 0 && !rq->again)
+        r = idempotency_remember(t, rq);
+    return r;
 }
 
 static int job_not_found(struct engine_request *rq)

@@ -46,8 +46,9 @@ struct engine {
     struct pool *pools; /* [0] is that of the command workers */
     size_t pool_count;
     struct uuid7_gen ids;
-    int64_t waiting_jobs; /* scheduled and queued, on disk */
-    usec_t next_due_us;   /* wall clock; 0: nothing is scheduled */
+    int64_t waiting_jobs;    /* scheduled and queued, on disk */
+    usec_t next_due_us;      /* wall clock; 0: nothing is scheduled */
+    usec_t oldest_answer_us; /* wall clock: since when answers are remembered; 0: none is */
 
     usec_t progress_due_us; /* monotonic: when what attempts have said is written; 0: nothing */
     usec_t progress_last_us; /* monotonic: when it was last */

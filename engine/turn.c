@@ -355,6 +355,7 @@ static void turn_publish(struct turn *t)
 
     en->waiting_jobs += t->waiting_delta;
     en->next_due_us = t->next_due_us;
+    en->oldest_answer_us = t->oldest_answer_us;
     effects_publish(&t->effects, en);
     publish_progress(en);
     drop_endings(en);
@@ -429,6 +430,8 @@ static int turn_apply(struct turn *t)
         r = apply_due(t);
     if (r == 0)
         r = apply_claims(t);
+    if (r == 0)
+        r = idempotency_forget(t);
     crash_point("turn.before_commit");
     if (r == 0)
         r = store_commit(t->en->conf.store, &t->err);
@@ -472,7 +475,10 @@ static int carry_out(struct turn *t, int (*apply)(struct turn *t))
 /* Whether the store can be written again. */
 static bool try_to_recover(struct engine *en)
 {
-    struct turn t = { .en = en, .now_us = clock_wall_us(), .next_due_us = en->next_due_us };
+    struct turn t = { .en = en,
+                      .now_us = clock_wall_us(),
+                      .next_due_us = en->next_due_us,
+                      .oldest_answer_us = en->oldest_answer_us };
 
     if (clock_mono_us() < en->failing.retry_us)
         return false;
@@ -514,5 +520,6 @@ void turn_run(struct engine *en, struct engine_request *requests)
     }
     t.now_us = clock_wall_us();
     t.next_due_us = en->next_due_us;
+    t.oldest_answer_us = en->oldest_answer_us;
     (void)carry_out(&t, turn_apply); /* what failed is dealt with */
 }

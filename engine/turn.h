@@ -15,8 +15,9 @@ struct turn {
     usec_t now_us;
     struct effects effects;
     int64_t waiting_delta;
-    usec_t next_due_us; /* what en->next_due_us becomes */
-    struct errinfo err; /* of the first call that failed */
+    usec_t next_due_us;      /* what en->next_due_us becomes */
+    usec_t oldest_answer_us; /* the same */
+    struct errinfo err;      /* of the first call that failed */
 };
 
 /* The job is now in this state: wake those who wait for it. */
@@ -38,6 +39,10 @@ int request_apply(struct turn *t, struct engine_request *rq);
 
 int submit_apply(struct turn *t, struct engine_request *rq);
 int cancel_apply(struct turn *t, struct engine_request *rq);
+
+/* idempotency.c: remember the answer to rq, which has been applied; forget a few old ones. */
+int idempotency_remember(struct turn *t, struct engine_request *rq);
+int idempotency_forget(struct turn *t);
 
 /* Look up a job for rq, as far as its tenant lets it see. Returns 1 when it is there, 0 when
  * not (rq->result says so), < 0 as above. */

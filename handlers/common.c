@@ -17,6 +17,13 @@ int common_job_id(const struct http_req *rq, struct uuid7 *ret_id, struct errinf
     return 0;
 }
 
+bool common_job_of_path(const char *path, struct uuid7 *ret_id)
+{
+    const char *id;
+
+    return path && text_starts(path, "/v1/jobs/", &id) && uuid7_parse(id, ret_id);
+}
+
 void common_set_creator(const struct http_req *rq, struct job *job)
 {
     job->tenant = mem_str(rq->principal->tenant);

@@ -25,6 +25,8 @@ static inline const struct service *common_service(const struct http_req *rq)
 
 /* The path parameter "id". ERR_JOB_NOT_FOUND: what is not an id names no job. */
 int common_job_id(const struct http_req *rq, struct uuid7 *ret_id, struct errinfo *e);
+/* The id in "/v1/jobs/{id}"; false for any other path. */
+bool common_job_of_path(const char *path, struct uuid7 *ret_id);
 /* Whose job it is and who submits it, from the request. */
 void common_set_creator(const struct http_req *rq, struct job *job);
 /* A fault of the query parameter `name`, for errors[]: returns ERR_INVALID_PARAMETER. */

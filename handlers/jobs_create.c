@@ -10,10 +10,12 @@
 #include "domain/trace.h"
 #include "engine/requests.h"
 #include "handlers/common.h"
+#include "handlers/idempotency.h"
 #include "handlers/waiting.h"
 
 struct creation {
     struct submit_request submit; /* submit.job: as inserted, then as last read */
+    struct idempotency idempotency;
     struct waiting waiting;
 };
 
@@ -21,19 +23,24 @@ static void creation_free(void *state)
 {
     struct creation *c = state;
 
+    idempotency_end(&c->idempotency);
     job_fini(&c->submit.job);
     free(c);
 }
 
-static int answer(const struct creation *c, struct http_resp *rs)
+/* A request that was made before gets the answer of then, unless it waits for more. */
+static int answer(struct creation *c, struct http_resp *rs)
 {
     const struct job *job = &c->submit.job;
     bool final = job_state_is_final(job->state);
 
+    waiting_set_applied(&c->waiting, rs);
+    if (c->idempotency.replayed && !final)
+        return idempotency_reply(&c->idempotency, rs);
     common_set_job_path(rs, "Location", job->id);
     if (final)
         common_set_job_path(rs, "Content-Location", job->id);
-    waiting_set_applied(&c->waiting, rs);
+    idempotency_set_replayed(&c->idempotency, rs);
     return common_reply_job(rs, final ? 200 : 202, job);
 }
 
@@ -84,6 +91,7 @@ static int committed(struct http_req *rq, struct http_resp *rs)
 {
     struct creation *c = rq->state;
 
+    idempotency_land(&c->idempotency);
     if (c->submit.rq.result < 0) {
         rs->err = c->submit.rq.err;
         return c->submit.rq.result;
@@ -99,7 +107,27 @@ static void on_done(struct engine_request *request)
     http_resume(request->ctx);
 }
 
-static int decode(struct http_req *rq, struct http_resp *rs, struct job *ret_job)
+/* On the engine thread. */
+static void remember(const struct engine_request *request, struct idempotency_record *record)
+{
+    const struct submit_request *submit = (const struct submit_request *)request;
+
+    idempotency_remember_job(record, 202, &submit->job);
+}
+
+/* The request has been made before: its job may have ended meanwhile. */
+static int replay(struct http_req *rq, struct http_resp *rs)
+{
+    struct creation *c = rq->state;
+    const char *location = c->idempotency.engine.record.location;
+
+    if (c->waiting.granted_seconds > 0 && common_job_of_path(location, &c->submit.job.id))
+        return wait_for_end(rq, rs);
+    return answer(c, rs);
+}
+
+static int decode(struct http_req *rq, struct http_resp *rs, const json_t *body,
+                  struct job *ret_job)
 {
     const struct service *sv = common_service(rq);
     struct trace trace;
@@ -107,13 +135,9 @@ static int decode(struct http_req *rq, struct http_resp *rs, struct job *ret_job
                                           .allow_commands = sv->allow_commands,
                                           .trace = http_trace(rq, &trace) ? &trace : NULL,
                                           .lenient = rq->lenient };
-    AUTO(json) json_t *body = NULL;
     AUTO_FINI(job_spec) struct job_spec spec = { 0 };
     int r;
 
-    r = http_body_json(rq, &body, &rs->err);
-    if (r < 0)
-        return r;
     r = job_spec_decode(body, &rules, &spec, &rs->faults, &rs->err);
     if (r < 0)
         return r;
@@ -122,8 +146,31 @@ static int decode(struct http_req *rq, struct http_resp *rs, struct job *ret_job
     return 0;
 }
 
+/* Submit what the body says, or find that it was submitted before. */
+static int submit(struct http_req *rq, struct http_resp *rs, const json_t *body)
+{
+    struct creation *c = rq->state;
+    int r;
+
+    r = idempotency_begin(&c->idempotency, rq, rs, body, &c->submit.rq, remember);
+    if (r == IDEMPOTENCY_REPLAYED)
+        return replay(rq, rs);
+    if (r < 0)
+        return r;
+    r = decode(rq, rs, body, &c->submit.job);
+    if (r < 0)
+        return r;
+    c->submit.rq.op = ENGINE_SUBMIT;
+    c->submit.rq.done = on_done;
+    c->submit.rq.ctx = rq;
+    rq->next = committed;
+    engine_request(common_service(rq)->engine, &c->submit.rq);
+    return HTTP_PENDING;
+}
+
 int h_create_job(struct http_req *rq, struct http_resp *rs)
 {
+    AUTO(json) json_t *body = NULL;
     struct creation *c;
     int r;
 
@@ -136,13 +183,8 @@ int h_create_job(struct http_req *rq, struct http_resp *rs)
     r = waiting_parse(&c->waiting, rq, rs);
     if (r < 0)
         return r;
-    r = decode(rq, rs, &c->submit.job);
+    r = http_body_json(rq, &body, &rs->err);
     if (r < 0)
         return r;
-    c->submit.rq.op = ENGINE_SUBMIT;
-    c->submit.rq.done = on_done;
-    c->submit.rq.ctx = rq;
-    rq->next = committed;
-    engine_request(common_service(rq)->engine, &c->submit.rq);
-    return HTTP_PENDING;
+    return submit(rq, rs, body);
 }

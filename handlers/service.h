@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 struct followers; /* handlers/follow.h */
+struct flights;   /* handlers/idempotency.h */
 
 /* Read-only after start, but for what the pointers lead to. Any thread. */
 struct service {
@@ -22,6 +23,8 @@ struct service {
     bool allow_commands;
     usec_t long_poll_max_us;
     struct followers *followers;
+    struct flights *flights;
+    usec_t idempotency_ttl_us;
     struct token_key
         cursor_key; /* token_key_load(paths_token_key()): cursors outlive the front */
 };

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "handlers/follow.h"
 #include "handlers/handlers.h"
+#include "handlers/idempotency.h"
 #include "handlers/service.h"
 #include "pool/paths.h"
 #include "server/config.h"
@@ -39,6 +40,7 @@ struct front {
     struct http_server *http;
     struct followers followers;
     struct trusted_proxies trusted_proxies;
+    struct flights flights;
     struct service service;
 };
 
@@ -166,6 +168,7 @@ static int start_engine(struct front *f, const struct front_start *start, struct
         .max_waiting_jobs = s->max_waiting_jobs,
         /* Who waits keeps a connection: some are left for those who do not. */
         .max_waiters = (size_t)(f->connections - f->connections / 4),
+        .idempotency_ttl_us = s->idempotency_ttl_us,
         .drain_timeout_us = s->drain_timeout_us,
         .quarantine_after = (int)s->quarantine_after,
         .on_ready = on_ready,
@@ -206,6 +209,8 @@ static int start_http(struct front *f, struct errinfo *e)
         .allow_commands = s->allow_commands,
         .long_poll_max_us = s->long_poll_max_us,
         .followers = &f->followers,
+        .flights = &f->flights,
+        .idempotency_ttl_us = s->idempotency_ttl_us,
     };
     f->followers.max = 1 + (unsigned)(s->max_connections / 4); /* each keeps a connection */
     r = config_trusted_proxies(s, &f->trusted_proxies, e);
@@ -242,6 +247,7 @@ static void stop_all(struct front *f)
     trusted_proxies_fini(&f->trusted_proxies);
     f->engine = engine_free(f->engine);
     f->store = store_free(f->store);
+    flights_fini(&f->flights);
 }
 
 static int start_failed(struct front *f, const struct errinfo *e)
@@ -261,6 +267,7 @@ int front_main(void *ctx, const struct front_start *start)
     struct front f = { .conf = ctx, .control_fd = start->control_fd };
     struct errinfo e = { 0 };
 
+    flights_init(&f.flights);
     ignore_signals();
     raise_descriptor_limit();
     if (start_all(&f, start, &e) < 0)

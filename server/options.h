@@ -39,6 +39,7 @@ struct settings {
     usec_t drain_timeout_us;
     usec_t long_poll_max_us;
     int64_t max_waiting_jobs;
+    usec_t idempotency_ttl_us;
     int64_t max_body_bytes;
     int64_t output_max_bytes;
     int64_t artifacts_max_bytes;

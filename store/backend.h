@@ -42,6 +42,10 @@ struct store_backend {
     int (*jobs_repool)(struct store *st, const char *function, const char *pool,
                        struct errinfo *e);
     int (*jobs_owned)(struct store *st, struct store_owned **ret_items, struct errinfo *e);
+    int (*idempotency_insert)(struct store *st, const struct idempotency_record *record,
+                              struct errinfo *e);
+    int (*idempotency_expire)(struct store *st, usec_t until_us, size_t max,
+                              usec_t *ret_oldest_at_us, struct errinfo *e);
     int (*count_waiting)(struct store *st, int64_t *ret_count, struct errinfo *e);
     int (*last_key)(struct store *st, int64_t *ret_key, struct errinfo *e);
     int (*api_key_insert)(struct store *st, const struct api_key *key, struct errinfo *e);
@@ -68,6 +72,8 @@ struct store_backend {
                                 struct errinfo *e);
     int (*read_api_keys)(struct store_reader *rd, struct api_keys *ret_keys,
                          int64_t *ret_version, struct errinfo *e);
+    int (*read_idempotency)(struct store_reader *rd, const unsigned char scope[SHA256_BYTES],
+                            struct idempotency_record *ret_record, struct errinfo *e);
     int (*read_ping)(struct store_reader *rd, struct errinfo *e);
     int (*events_expire)(struct store *st, usec_t before_us, int64_t max_events,
                          size_t max_blocks, struct errinfo *e);

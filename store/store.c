@@ -157,6 +157,20 @@ int store_jobs_owned(struct store *st, struct store_owned **ret_items, struct er
     return st->backend->jobs_owned(st, ret_items, e);
 }
 
+int store_idempotency_insert(struct store *st, const struct idempotency_record *record,
+                             struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->idempotency_insert(st, record, e);
+}
+
+int store_idempotency_expire(struct store *st, usec_t until_us, size_t max,
+                             usec_t *ret_oldest_at_us, struct errinfo *e)
+{
+    assert(st->in_transaction && max > 0);
+    return st->backend->idempotency_expire(st, until_us, max, ret_oldest_at_us, e);
+}
+
 int store_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e)
 {
     assert(st->in_transaction);
@@ -259,6 +273,12 @@ int store_read_api_keys(struct store_reader *rd, struct api_keys *ret_keys,
                         int64_t *ret_version, struct errinfo *e)
 {
     return rd->backend->read_api_keys(rd, ret_keys, ret_version, e);
+}
+
+int store_read_idempotency(struct store_reader *rd, const unsigned char scope[SHA256_BYTES],
+                           struct idempotency_record *ret_record, struct errinfo *e)
+{
+    return rd->backend->read_idempotency(rd, scope, ret_record, e);
 }
 
 int store_read_ping(struct store_reader *rd, struct errinfo *e)

@@ -26,6 +26,7 @@
 #include "domain/api_key.h"
 #include "domain/attempt.h"
 #include "domain/event.h"
+#include "domain/idempotency.h"
 #include "domain/job.h"
 
 struct store;
@@ -136,6 +137,14 @@ struct store_owned {
 };
 /* All of them, as a heap array that the caller frees. Returns the count. */
 int store_jobs_owned(struct store *st, struct store_owned **ret_items, struct errinfo *e);
+
+/* Remember a request and its answer; an older one of the same scope is forgotten. */
+int store_idempotency_insert(struct store *st, const struct idempotency_record *record,
+                             struct errinfo *e);
+/* Forget at most max (> 0) of the oldest that were made until then. Returns how many;
+ * *ret_oldest_at_us is when the oldest that is left was made, 0 when none is. */
+int store_idempotency_expire(struct store *st, usec_t until_us, size_t max,
+                             usec_t *ret_oldest_at_us, struct errinfo *e);
 
 /* How many jobs are queued or scheduled. */
 int store_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e);
@@ -259,6 +268,9 @@ int store_read_events(struct store_reader *rd, const struct store_event_query *q
  * that of the job. ERR_JOB_NOT_FOUND. */
 int store_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
                           size_t limit, struct store_events *ret_events, struct errinfo *e);
+/* The request of that scope that is remembered. ERR_NOT_FOUND. */
+int store_read_idempotency(struct store_reader *rd, const unsigned char scope[SHA256_BYTES],
+                           struct idempotency_record *ret_record, struct errinfo *e);
 
 /* ERR_DATABASE when the database does not answer: for /readyz. */
 int store_read_ping(struct store_reader *rd, struct errinfo *e);

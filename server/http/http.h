@@ -37,15 +37,17 @@ struct http_req {
     const char *path;       /* raw, as sent */
     const char *request_id; /* X-Request-Id: the client's if well-formed, else made */
     const struct principal *principal; /* who asks; never NULL */
-    bool lenient;           /* Prefer: handling=lenient */
-    http_handler next;      /* set before HTTP_PENDING is returned */
-    void *state;            /* the handler's, across HTTP_PENDING; ended by state_free */
+    bool lenient;                      /* Prefer: handling=lenient */
+    http_handler next;                 /* set before HTTP_PENDING is returned */
+    void *state; /* the handler's, across HTTP_PENDING; ended by state_free */
     void (*state_free)(void *state);
 };
 
 /* A decoded path parameter by its name in the route's template ("id"); never NULL for a
  * declared one. */
 const char *http_param(const struct http_req *rq, const char *name);
+/* "POST", as sent. */
+const char *http_method(const struct http_req *rq);
 /* The first header of that name, or NULL. */
 const char *http_header(const struct http_req *rq, const char *name);
 /* The decoded value of the n-th query parameter of that name (n from 0), or NULL. */

@@ -181,6 +181,10 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
         else if (is_header(name, "Sec-Fetch-Site"))
             seen->fetch_site = value;
         break;
+    case 15:
+        if (is_header(name, "Idempotency-Key"))
+            see_once(seen, &seen->idempotency_key, value);
+        break;
     case 16:
         if (is_header(name, "Content-Encoding"))
             seen->content_encoding = value;
@@ -198,6 +202,11 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
 void request_scan_headers(struct request *r)
 {
     (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_header, &r->seen);
+}
+
+const char *http_method(const struct http_req *rq)
+{
+    return request_of(rq)->method;
 }
 
 const char *http_header(const struct http_req *rq, const char *name)

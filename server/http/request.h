@@ -51,6 +51,7 @@ struct seen_headers {
     const char *content_encoding;
     const char *content_length;
     const char *transfer_encoding;
+    const char *idempotency_key;
     bool expects_continue;
     bool bad_name;    /* a name with a blank: others may see another header there */
     bool conflicting; /* a line that may come once came twice */

@@ -93,6 +93,14 @@ int sq_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_versi
 int sq_read_jobs(struct store_reader *rd, const struct store_filter *filter,
                  struct store_page *ret_page, struct errinfo *e);
 
+/* idempotency.c */
+int sq_idempotency_insert(struct store *st, const struct idempotency_record *record,
+                          struct errinfo *e);
+int sq_idempotency_expire(struct store *st, usec_t until_us, size_t max,
+                          usec_t *ret_oldest_at_us, struct errinfo *e);
+int sq_read_idempotency(struct store_reader *rd, const unsigned char scope[SHA256_BYTES],
+                        struct idempotency_record *ret_record, struct errinfo *e);
+
 /* output_read.c */
 int sq_read_result(struct store_reader *rd, struct uuid7 id, enum result_kind *ret_kind,
                    char **ret_bytes, size_t *ret_len, struct errinfo *e);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -50,10 +51,50 @@ static void a_descriptor_that_cannot_be_read_is_an_error(void **state)
     assert_int_equal(e.sys_errno, EBADF);
 }
 
+static void bytes_may_come_in_pieces(void **state)
+{
+    static const unsigned char abc[] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
+                                         0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+                                         0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
+                                         0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad };
+    unsigned char digest[SHA256_BYTES];
+    struct sha256 h;
+
+    (void)state;
+    sha256_init(&h);
+    sha256_add(&h, "a", 1);
+    sha256_add(&h, "", 0);
+    sha256_add(&h, "bc", 2);
+    sha256_end(&h, digest);
+    assert_memory_equal(digest, abc, SHA256_BYTES);
+}
+
+static void texts_in_a_row_are_kept_apart(void **state)
+{
+    static const char *const rows[][2] = {
+        { "ab", "c" }, { "a", "bc" }, { NULL, "abc" }, { "abc", NULL }
+    };
+    unsigned char digests[COUNT_OF(rows)][SHA256_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct sha256 h;
+
+        sha256_init(&h);
+        sha256_add_text(&h, rows[i][0]);
+        sha256_add_text(&h, rows[i][1]);
+        sha256_end(&h, digests[i]);
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(digests[i], digests[j], SHA256_BYTES);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_digest_is_that_of_all_bytes),
+        cmocka_unit_test(bytes_may_come_in_pieces),
+        cmocka_unit_test(texts_in_a_row_are_kept_apart),
         cmocka_unit_test(a_descriptor_that_cannot_be_read_is_an_error),
     };
 
