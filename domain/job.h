@@ -55,6 +55,9 @@ struct job {
     usec_t finished_at_us;
     usec_t updated_at_us;
     usec_t cancel_requested_at_us;
+    usec_t ttl_us; /* kept for so long once it has ended; 0: as long as the server keeps jobs;
+                    * < 0: somebody has asked for its removal */
+    usec_t expires_at_us; /* then it is removed; 0: not known here, or never */
     char *reason;     /* why it was canceled, or why it waits */
     int attempt;      /* 0 before the first claim, one more with each; fences outcomes */
     int releases;     /* attempts that were given back: they do not count as tried */

@@ -7,16 +7,21 @@
 
 /* clang-format off */
 static const unsigned char next_state[JOB_STATE_MAX_][JOB_EVENT_MAX_] = {
-    [JOB_SCHEDULED] = { [JOB_EV_DUE]     = TO(QUEUED),    [JOB_EV_CANCEL]  = TO(CANCELED) },
-    [JOB_QUEUED]    = { [JOB_EV_CLAIM]   = TO(RUNNING),   [JOB_EV_CANCEL]  = TO(CANCELED) },
+    [JOB_SCHEDULED] = { [JOB_EV_DUE]     = TO(QUEUED),    [JOB_EV_CANCEL]  = TO(CANCELED),
+                        [JOB_EV_DELAY]   = TO(SCHEDULED), [JOB_EV_PURGE]   = TO(CANCELED) },
+    [JOB_QUEUED]    = { [JOB_EV_CLAIM]   = TO(RUNNING),   [JOB_EV_CANCEL]  = TO(CANCELED),
+                        [JOB_EV_DELAY]   = TO(SCHEDULED), [JOB_EV_PURGE]   = TO(CANCELED) },
     [JOB_RUNNING]   = { [JOB_EV_SUCCEED] = TO(SUCCEEDED), [JOB_EV_FAIL]    = TO(FAILED),
                         [JOB_EV_RETRY]   = TO(SCHEDULED), [JOB_EV_RELEASE] = TO(QUEUED),
-                        [JOB_EV_CANCEL]  = TO(CANCELING) },
+                        [JOB_EV_CANCEL]  = TO(CANCELING), [JOB_EV_PURGE]   = TO(CANCELING) },
     /* Work that was done in spite of the cancel counts; anything else is the end asked for. */
     [JOB_CANCELING] = { [JOB_EV_SUCCEED] = TO(SUCCEEDED), [JOB_EV_FAIL]    = TO(CANCELED),
                         [JOB_EV_RETRY]   = TO(CANCELED),  [JOB_EV_RELEASE] = TO(CANCELED),
-                        [JOB_EV_CANCEL]  = TO(CANCELING) },
-    /* SUCCEEDED, FAILED and CANCELED are final: no row. */
+                        [JOB_EV_CANCEL]  = TO(CANCELING), [JOB_EV_PURGE]   = TO(CANCELING) },
+    /* Final. A purge that does not lead elsewhere removes the record. */
+    [JOB_SUCCEEDED] = { [JOB_EV_PURGE]   = TO(SUCCEEDED) },
+    [JOB_FAILED]    = { [JOB_EV_REQUEUE] = TO(QUEUED),    [JOB_EV_PURGE]   = TO(FAILED) },
+    [JOB_CANCELED]  = { [JOB_EV_REQUEUE] = TO(QUEUED),    [JOB_EV_PURGE]   = TO(CANCELED) },
 };
 /* clang-format on */
 
@@ -29,7 +34,8 @@ static const char *const state_names[JOB_STATE_MAX_] = {
 static const char *const event_names[JOB_EVENT_MAX_] = {
     [JOB_EV_DUE] = "due",         [JOB_EV_CLAIM] = "claim", [JOB_EV_CANCEL] = "cancel",
     [JOB_EV_SUCCEED] = "succeed", [JOB_EV_FAIL] = "fail",   [JOB_EV_RETRY] = "retry",
-    [JOB_EV_RELEASE] = "release",
+    [JOB_EV_RELEASE] = "release", [JOB_EV_DELAY] = "delay", [JOB_EV_REQUEUE] = "requeue",
+    [JOB_EV_PURGE] = "purge",
 };
 
 int job_next(enum job_state from, enum job_event event)

@@ -7,6 +7,10 @@
  *       cancel           cancel              cancel
  *         `-----------------`--> canceled <-- canceling
  *
+ * A final state is the end, but for two things that people ask for: `requeue`, from failed or
+ * canceled to queued, for one more attempt; and `purge`, which stops what is not final and lets
+ * the record of what is be removed.
+ *
  * Pure: no I/O, no clock, any thread. Every change of a state in the store goes through
  * job_next().
  */
@@ -34,6 +38,9 @@ enum job_event {
     JOB_EV_FAIL,    /* the attempt ended otherwise, and its process tree is empty */
     JOB_EV_RETRY,   /* the same, and another attempt is due later */
     JOB_EV_RELEASE, /* given back: never started, or stopped so that jobd can stop */
+    JOB_EV_DELAY,   /* put off to a time to come */
+    JOB_EV_REQUEUE, /* somebody asked for another attempt */
+    JOB_EV_PURGE,   /* somebody asked for its removal, or its time is over */
     JOB_EVENT_MAX_
 };
 

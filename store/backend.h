@@ -54,6 +54,25 @@ struct store_backend {
     int (*api_key_rotate)(struct store *st, const char *tenant, const struct api_key *key,
                           struct errinfo *e);
     int (*api_key_used)(struct store *st, const char *id, usec_t at_us, struct errinfo *e);
+    int (*job_rewrite)(struct store *st, const struct job *job, int64_t version, usec_t now_us,
+                       struct errinfo *e);
+    int (*job_requeue)(struct store *st, const struct job *job, int64_t version, usec_t now_us,
+                       struct errinfo *e);
+    int (*job_doom)(struct store *st, struct uuid7 id, usec_t now_us, struct errinfo *e);
+    int (*job_remove)(struct store *st, struct uuid7 id, bool has_files, usec_t now_us,
+                      int *ret_attempts, struct errinfo *e);
+    int (*jobs_expired)(struct store *st, usec_t now_us, struct store_ended *items, size_t max,
+                        struct errinfo *e);
+    int (*next_expiry)(struct store *st, usec_t *ret_at_us, struct errinfo *e);
+    int (*jobs_from)(struct store *st, int64_t after_key, struct store_ended *items, size_t max,
+                     struct errinfo *e);
+    int (*tombstone_get)(struct store *st, struct uuid7 id, const char *tenant,
+                         struct store_tombstone *ret_tombstone, struct errinfo *e);
+    int (*tombstones_with_files)(struct store *st, struct store_tombstone *items, size_t max,
+                                 struct errinfo *e);
+    int (*tombstone_cleared)(struct store *st, struct uuid7 id, struct errinfo *e);
+    int (*tombstones_forget)(struct store *st, usec_t before_us, size_t max, struct errinfo *e);
+    int (*oldest_tombstone)(struct store *st, usec_t *ret_at_us, struct errinfo *e);
     int (*reader_get)(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
     void (*reader_put)(struct store *st, struct store_reader *rd);
     int (*read_job)(struct store_reader *rd, struct uuid7 id, size_t result_max_bytes,

@@ -209,6 +209,85 @@ int store_api_key_used(struct store *st, const char *id, usec_t at_us, struct er
     return st->backend->api_key_used(st, id, at_us, e);
 }
 
+int store_job_rewrite(struct store *st, const struct job *job, int64_t version, usec_t now_us,
+                      struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_rewrite(st, job, version, now_us, e);
+}
+
+int store_job_requeue(struct store *st, const struct job *job, int64_t version, usec_t now_us,
+                      struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_requeue(st, job, version, now_us, e);
+}
+
+int store_job_doom(struct store *st, struct uuid7 id, usec_t now_us, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_doom(st, id, now_us, e);
+}
+
+int store_job_remove(struct store *st, struct uuid7 id, bool has_files, usec_t now_us,
+                     int *ret_attempts, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_remove(st, id, has_files, now_us, ret_attempts, e);
+}
+
+int store_jobs_expired(struct store *st, usec_t now_us, struct store_ended *items, size_t max,
+                       struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->jobs_expired(st, now_us, items, max, e);
+}
+
+int store_next_expiry(struct store *st, usec_t *ret_at_us, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->next_expiry(st, ret_at_us, e);
+}
+
+int store_jobs_from(struct store *st, int64_t after_key, struct store_ended *items, size_t max,
+                    struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->jobs_from(st, after_key, items, max, e);
+}
+
+int store_tombstone_get(struct store *st, struct uuid7 id, const char *tenant,
+                        struct store_tombstone *ret_tombstone, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->tombstone_get(st, id, tenant, ret_tombstone, e);
+}
+
+int store_tombstones_with_files(struct store *st, struct store_tombstone *items, size_t max,
+                                struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->tombstones_with_files(st, items, max, e);
+}
+
+int store_tombstone_cleared(struct store *st, struct uuid7 id, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->tombstone_cleared(st, id, e);
+}
+
+int store_tombstones_forget(struct store *st, usec_t before_us, size_t max, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->tombstones_forget(st, before_us, max, e);
+}
+
+int store_oldest_tombstone(struct store *st, usec_t *ret_at_us, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->oldest_tombstone(st, ret_at_us, e);
+}
+
 int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e)
 {
     return st->backend->reader_get(st, ret_reader, e);

@@ -170,11 +170,78 @@ int store_api_key_used(struct store *st, const char *id, usec_t at_us, struct er
 int store_events_expire(struct store *st, usec_t before_us, int64_t max_events,
                         size_t max_blocks, struct errinfo *e);
 
+/* -- changing a job that does not run ------------------------------------------------- */
+
+/* A job that waits (scheduled or queued) at this version becomes as `job` says: state (one of
+ * these two), queue, name, priority, scheduled_at_us, queued_at_us, timeout_us, grace_us,
+ * ttl_us, reason, pool and payload. ERR_NOT_FOUND: it is at another version, or does not wait.
+ */
+int store_job_rewrite(struct store *st, const struct job *job, int64_t version, usec_t now_us,
+                      struct errinfo *e);
+/* The same from failed or canceled: the job waits again for another attempt. What its end left
+ * in the job is cleared; its attempts stay. */
+int store_job_requeue(struct store *st, const struct job *job, int64_t version, usec_t now_us,
+                      struct errinfo *e);
+/* A job that has a worker is to be removed once it has ended. Not a change of state, but one of
+ * the version, unless that was asked before. ERR_NOT_FOUND: it has none. */
+int store_job_doom(struct store *st, struct uuid7 id, usec_t now_us, struct errinfo *e);
+
+/* -- removing jobs --------------------------------------------------------------------- */
+
+/* Remove a job that is in a final state, with all that the ledger knows of it, and leave a
+ * tombstone. has_files: attempts of it have left files that the ledger does not know of. The
+ * caller removes the files of the attempts 1..*ret_attempts (0: there are none) once this is
+ * committed, and then calls store_tombstone_cleared(). ERR_NOT_FOUND. */
+int store_job_remove(struct store *st, struct uuid7 id, bool has_files, usec_t now_us,
+                     int *ret_attempts, struct errinfo *e);
+
+/* A job as far as its removal is concerned. */
+struct store_ended {
+    struct uuid7 id;
+    enum job_state state; /* any, from store_jobs_from() */
+    int attempt;
+    usec_t created_at_us;
+    usec_t finished_at_us;
+    usec_t ttl_us;
+};
+/* At most max jobs whose own time (ttl_us) is over by now_us, the earliest first. Returns how
+ * many. */
+int store_jobs_expired(struct store *st, usec_t now_us, struct store_ended *items, size_t max,
+                       struct errinfo *e);
+/* When the next of these expires; 0: none does. */
+int store_next_expiry(struct store *st, usec_t *ret_at_us, struct errinfo *e);
+/* The next max jobs in the order of their keys, whatever their state, from after after_key on.
+ * Returns how many. */
+int store_jobs_from(struct store *st, int64_t after_key, struct store_ended *items, size_t max,
+                    struct errinfo *e);
+
+struct store_tombstone {
+    struct uuid7 id;
+    usec_t expired_at_us;
+    int attempts; /* whose files are still to be removed: 1..attempts; 0: of none */
+};
+/* The tombstone of a job of this tenant (NULL: of any). ERR_NOT_FOUND. */
+int store_tombstone_get(struct store *st, struct uuid7 id, const char *tenant,
+                        struct store_tombstone *ret_tombstone, struct errinfo *e);
+/* At most max of those whose files are still to be removed. Returns how many. */
+int store_tombstones_with_files(struct store *st, struct store_tombstone *items, size_t max,
+                                struct errinfo *e);
+/* The files of this one are gone. */
+int store_tombstone_cleared(struct store *st, struct uuid7 id, struct errinfo *e);
+/* Forget at most max of those that are from before before_us and have no files. Returns how
+ * many. */
+int store_tombstones_forget(struct store *st, usec_t before_us, size_t max, struct errinfo *e);
+/* From when the oldest without files is; 0: there is none. */
+int store_oldest_tombstone(struct store *st, usec_t *ret_at_us, struct errinfo *e);
+
 /* -- readers: any thread, one at a time each -------------------------------------- */
 
 /* Borrow a reader; blocks only to open the first few. Give it back with store_reader_put(). */
 int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
 void store_reader_put(struct store *st, struct store_reader *rd);
+
+/* Wherever a reader says ERR_JOB_NOT_FOUND it may also say ERR_JOB_EXPIRED: there was such a
+ * job, and its tombstone is still there. The fact expired_at of the error has the time. */
 
 /* The whole job, with payload, outcome and (if result_max_bytes allows) its result.
  * ERR_JOB_NOT_FOUND. */

@@ -6,9 +6,8 @@
 #include "store/sqlite/sq.h"
 
 #define FINISH_SET                                                                             \
-    " " CHANGE                                                                                 \
-    ", finished_at_us = ?4, updated_at_us = ?5"                                                \
-    " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3"
+    " " CHANGE ", finished_at_us = ?4, updated_at_us = ?5, expires_at_us = " EXPIRES_AT(       \
+        "?4") " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3"
 
 /* By the state to go to, with the states from which job_next() goes there. */
 static const char FINISH_SUCCEEDED[] =

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "store/store.h"
 
-#define DB_STATEMENTS_MAX 256 /* slots of the statement cache: a power of two */
+#define DB_STATEMENTS_MAX 512 /* slots of the statement cache: a power of two */
 
 struct stmt;
 

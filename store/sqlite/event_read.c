@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
+#include "store/sqlite/tombstone.h"
 
 static const char BOUNDS[] = "SELECT events_gone_seq, change_seq FROM ledger WHERE one = 1";
 static const char FROM[] =
@@ -158,7 +159,7 @@ static int last_of_job(struct db *db, struct uuid7 id, int64_t *ret_seq, struct 
     stmt_i64(s, 2, uuid7_rand(id));
     r = stmt_step(s, e);
     if (r <= 0)
-        return r < 0 ? r : job_row_missing(id, e);
+        return r < 0 ? r : tombstone_missing(db, id, e);
     *ret_seq = stmt_col_i64(s, 0);
     return 0;
 }

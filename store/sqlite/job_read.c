@@ -1,6 +1,7 @@
 /* One job, read by the writer or by a reader. */
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
+#include "store/sqlite/tombstone.h"
 
 static const char VERSION[] = "SELECT version, state FROM job WHERE id = ?1 AND id_rand = ?2";
 
@@ -53,7 +54,7 @@ int sq_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_versi
     if (r < 0)
         return r;
     if (r == 0)
-        return job_row_missing(id, e);
+        return tombstone_missing(sq_reader_db(rd), id, e);
     r = row_state(s, 1, ret_state, e);
     if (r < 0)
         return r;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "store/sqlite/attempt_row.h"
+#include "store/sqlite/tombstone.h"
 
 enum {
     COL_ID,
@@ -34,6 +35,8 @@ enum {
     COL_PAYLOAD,
     COL_TENANT,
     COL_CREATED_BY,
+    COL_TTL,
+    COL_EXPIRES_AT,
 };
 
 static const char FIND[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1 AND id_rand = ?2";
@@ -95,6 +98,8 @@ int job_row_read(struct stmt *s, struct job *job, struct errinfo *e)
     job->payload = stmt_col_copy(s, COL_PAYLOAD, &job->payload_len);
     job->tenant = stmt_col_copy(s, COL_TENANT, NULL);
     job->created_by = stmt_col_copy(s, COL_CREATED_BY, NULL);
+    job->ttl_us = stmt_col_i64(s, COL_TTL);
+    job->expires_at_us = stmt_col_i64(s, COL_EXPIRES_AT);
     return 0;
 }
 
@@ -118,13 +123,6 @@ int job_row_payload(struct db *db, struct job *job, struct errinfo *e)
     return 0;
 }
 
-int job_row_missing(struct uuid7 id, struct errinfo *e)
-{
-    char text[UUID7_TEXT_SIZE];
-
-    return err_set(e, ERR_JOB_NOT_FOUND, "there is no job %s", uuid7_format(id, text));
-}
-
 int job_row_find(struct db *db, struct uuid7 id, struct job *job, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
@@ -139,7 +137,7 @@ int job_row_find(struct db *db, struct uuid7 id, struct job *job, struct errinfo
     if (r < 0)
         return r;
     if (r == 0)
-        return job_row_missing(id, e);
+        return tombstone_missing(db, id, e);
     r = job_row_read(s, job, e);
     if (r < 0)
         return r;

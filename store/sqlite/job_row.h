@@ -24,7 +24,7 @@
     " worker_pid, queued_at_us, started_at_us, progress_ppm, progress_at_us,"                  \
     " finished_at_us, updated_at_us, cancel_requested_at_us, scheduled_at_us, created_at_us,"  \
     " timeout_us, grace_us, pool, queue, function, name, reason, progress_message, payload,"   \
-    " tenant, created_by"
+    " tenant, created_by, ttl_us, expires_at_us"
 
 /* The id in two columns. */
 struct uuid7 row_id(struct stmt *s, int column);
@@ -51,8 +51,5 @@ int job_row_outcome(struct db *db, size_t result_max_bytes, struct job *job, str
  * "stderr" or "result". */
 int output_row_find(struct db *db, int64_t key, int attempt, const char *kind, char **ret_bytes,
                     size_t *ret_len, struct errinfo *e);
-
-/* "There is no job <id>". */
-int job_row_missing(struct uuid7 id, struct errinfo *e);
 
 #endif

@@ -15,10 +15,10 @@ static const char INSERT[] =
     " finished_at_us, updated_at_us,"
     " cancel_requested_at_us, scheduled_at_us, created_at_us, timeout_us, grace_us, pool, "
     "queue,"
-    " function, name, reason, payload, tenant, created_by)"
+    " function, name, reason, payload, tenant, created_by, ttl_us)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, ?8, 0, -1, 0, 0, ?9, 0, ?10, ?11, ?12, ?13, "
     "?14, ?15,"
-    " ?16, ?17, ?18, ?19, ?20, ?21)";
+    " ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 static const char INSERT_PAYLOAD[] =
     "INSERT INTO job_payload (job_id, payload) VALUES (?1, ?2)";
 
@@ -47,8 +47,8 @@ static const char CANCEL_WAITING[] =
     "UPDATE job SET state = 'canceled', " CHANGE
     ","
     " reason = ?4, cancel_requested_at_us = ?3, finished_at_us = ?3,"
-    " updated_at_us = ?3"
-    " WHERE id = ?1 AND id_rand = ?2 AND state IN ('scheduled', 'queued')";
+    " updated_at_us = ?3, expires_at_us = " EXPIRES_AT(
+        "?3") " WHERE id = ?1 AND id_rand = ?2 AND state IN ('scheduled', 'queued')";
 static const char CANCEL_RUNNING[] =
     "UPDATE job SET state = 'canceling', " CHANGE
     ","
@@ -80,9 +80,8 @@ static const char REPOOL_SCHEDULED[] =
     "UPDATE job INDEXED BY job_due SET pool = ?2"
     " WHERE state = 'scheduled' AND function IS ?1 AND pool <> ?2";
 
-/* A statement that changes one job: ?1 and ?2 are its id, ?3 the time. */
-static int change_get(struct sq *sq, const char *sql, struct uuid7 id, usec_t now_us,
-                      struct stmt **ret_stmt, struct errinfo *e)
+int change_get(struct sq *sq, const char *sql, struct uuid7 id, usec_t now_us,
+               struct stmt **ret_stmt, struct errinfo *e)
 {
     int r;
 
@@ -130,6 +129,7 @@ static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
     stmt_text(s, 18, job->reason);
     stmt_text(s, 20, *job_tenant(job) ? job->tenant : NULL);
     stmt_text(s, 21, job->created_by);
+    stmt_i64(s, 22, job->ttl_us);
     if (inline_payload)
         stmt_text_len(s, 19, job->payload, job->payload_len);
     else

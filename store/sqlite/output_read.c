@@ -4,6 +4,7 @@
 #include "store/sqlite/attempt_row.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
+#include "store/sqlite/tombstone.h"
 
 static const char CAPTURES[] =
     "SELECT stdout_total_bytes, stdout_kept_bytes, stdout_head_bytes, stdout_spilled,"
@@ -24,7 +25,7 @@ static int check_exists(struct db *db, struct uuid7 id, struct errinfo *e)
     r = stmt_step(s, e);
     if (r < 0)
         return r;
-    return r > 0 ? 0 : job_row_missing(id, e);
+    return r > 0 ? 0 : tombstone_missing(db, id, e);
 }
 
 /* Returns 1, or 0 when the attempt has no record. The data is not loaded. */

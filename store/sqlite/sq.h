@@ -11,6 +11,8 @@
 #include "store/sqlite/db.h"
 #include "store/sqlite/reader.h"
 
+struct stmt;
+
 /* The counters of the ledger, kept in memory and written once in a commit. */
 struct sq_ledger {
     int64_t change_seq;
@@ -44,7 +46,14 @@ static inline struct db *sq_reader_db(struct store_reader *rd)
     return ((struct sq_reader *)rd)->db;
 }
 
+/* What a job's expires_at_us becomes when it ends at the SQL expression at. */
+#define EXPIRES_AT(at)                                                                         \
+    "CASE WHEN ttl_us = 0 THEN 0 WHEN ttl_us < 0 THEN " at " ELSE " at " + ttl_us END"
+
 /* job_write.c */
+/* A statement that changes one job: ?1 and ?2 are its id, ?3 the time. */
+int change_get(struct sq *sq, const char *sql, struct uuid7 id, usec_t now_us,
+               struct stmt **ret_stmt, struct errinfo *e);
 int sq_job_insert(struct store *st, struct job *job, struct errinfo *e);
 int sq_job_claim(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
                  usec_t now_us, struct job *ret_job, struct errinfo *e);
@@ -69,6 +78,31 @@ int sq_read_events(struct store_reader *rd, const struct store_event_query *quer
                    struct store_events *ret_events, struct errinfo *e);
 int sq_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
                        size_t limit, struct store_events *ret_events, struct errinfo *e);
+
+/* job_rewrite.c */
+int sq_job_rewrite(struct store *st, const struct job *job, int64_t version, usec_t now_us,
+                   struct errinfo *e);
+int sq_job_requeue(struct store *st, const struct job *job, int64_t version, usec_t now_us,
+                   struct errinfo *e);
+int sq_job_doom(struct store *st, struct uuid7 id, usec_t now_us, struct errinfo *e);
+
+/* job_remove.c */
+int sq_job_remove(struct store *st, struct uuid7 id, bool has_files, usec_t now_us,
+                  int *ret_attempts, struct errinfo *e);
+int sq_jobs_expired(struct store *st, usec_t now_us, struct store_ended *items, size_t max,
+                    struct errinfo *e);
+int sq_next_expiry(struct store *st, usec_t *ret_at_us, struct errinfo *e);
+int sq_jobs_from(struct store *st, int64_t after_key, struct store_ended *items, size_t max,
+                 struct errinfo *e);
+
+/* tombstone.c */
+int sq_tombstone_get(struct store *st, struct uuid7 id, const char *tenant,
+                     struct store_tombstone *ret_tombstone, struct errinfo *e);
+int sq_tombstones_with_files(struct store *st, struct store_tombstone *items, size_t max,
+                             struct errinfo *e);
+int sq_tombstone_cleared(struct store *st, struct uuid7 id, struct errinfo *e);
+int sq_tombstones_forget(struct store *st, usec_t before_us, size_t max, struct errinfo *e);
+int sq_oldest_tombstone(struct store *st, usec_t *ret_at_us, struct errinfo *e);
 
 /* attempt_write.c */
 int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,

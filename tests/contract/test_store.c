@@ -308,6 +308,32 @@ static int op_retry(struct store_fixture *f, struct uuid7 id)
     return store_job_retry(f->st, &o, f->now_us + 1, f->now_us, &f->e);
 }
 
+/* At whatever version it is: the next test is about the version. */
+static int rewrite(struct store_fixture *f, struct uuid7 id, enum job_state to,
+                   int (*call)(struct store *st, const struct job *job, int64_t version,
+                               usec_t now_us, struct errinfo *e))
+{
+    AUTO_FINI(job) struct job job = { 0 };
+    int r = store_job_get(f->st, id, &job, &f->e);
+
+    if (r < 0)
+        return r;
+    job.state = to;
+    if (to == JOB_SCHEDULED)
+        job.scheduled_at_us = f->now_us + 1;
+    return call(f->st, &job, job.version, f->now_us, &f->e);
+}
+
+static int op_delay(struct store_fixture *f, struct uuid7 id)
+{
+    return rewrite(f, id, JOB_SCHEDULED, store_job_rewrite);
+}
+
+static int op_requeue(struct store_fixture *f, struct uuid7 id)
+{
+    return rewrite(f, id, JOB_QUEUED, store_job_requeue);
+}
+
 static const struct operation {
     const char *name;
     enum job_event event;
@@ -323,13 +349,16 @@ static const struct operation {
     { "finish canceled", JOB_EV_FAIL, JOB_CANCELED, op_end_canceled },
     { "retry", JOB_EV_RETRY, JOB_SCHEDULED, op_retry },
     { "release", JOB_EV_RELEASE, JOB_QUEUED, op_release },
+    { "rewrite", JOB_EV_DELAY, JOB_SCHEDULED, op_delay },
+    { "requeue", JOB_EV_REQUEUE, JOB_QUEUED, op_requeue },
 };
 
 /* The operation from this state does what job_next() says, or nothing. */
 static void try_operation(struct store_fixture *f, enum job_state from,
                           const struct operation *op)
 {
-    bool allowed = from != op->to && job_next(from, op->event) == (int)op->to;
+    bool changes = from != op->to || op->event == JOB_EV_DELAY;
+    bool allowed = changes && job_next(from, op->event) == (int)op->to;
     struct uuid7 id = make(f, from);
     AUTO_FINI(job) struct job before = store_fixture_read(f, id);
     AUTO_FINI(job) struct job after = { 0 };

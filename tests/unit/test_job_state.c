@@ -19,6 +19,12 @@ static const struct move {
     { "running", "cancel", "canceling" },  { "canceling", "succeed", "succeeded" },
     { "canceling", "fail", "canceled" },   { "canceling", "release", "canceled" },
     { "canceling", "retry", "canceled" },  { "canceling", "cancel", "canceling" },
+    { "scheduled", "delay", "scheduled" }, { "queued", "delay", "scheduled" },
+    { "failed", "requeue", "queued" },     { "canceled", "requeue", "queued" },
+    { "scheduled", "purge", "canceled" },  { "queued", "purge", "canceled" },
+    { "running", "purge", "canceling" },   { "canceling", "purge", "canceling" },
+    { "succeeded", "purge", "succeeded" }, { "failed", "purge", "failed" },
+    { "canceled", "purge", "canceled" },
 };
 
 static int expected(const char *from, const char *event)
@@ -47,25 +53,30 @@ static void every_state_and_event_does_what_the_listing_says(void **state)
     assert_int_equal(allowed, COUNT_OF(moves)); /* no row of the listing is misspelt */
 }
 
-static void final_states_accept_no_event(void **state)
-{
-    static const enum job_state final[] = { JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELED };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(final); i++)
-        for (int ev = 0; ev < JOB_EVENT_MAX_; ev++)
-            assert_int_equal(job_next(final[i], (enum job_event)ev), -1);
-}
-
-static void a_state_is_final_exactly_when_nothing_leads_out_of_it(void **state)
+static void only_a_request_for_another_attempt_leads_out_of_a_final_state(void **state)
 {
     (void)state;
     for (int s = 0; s < JOB_STATE_MAX_; s++) {
         bool leads_out = false;
 
-        for (int ev = 0; ev < JOB_EVENT_MAX_; ev++)
-            leads_out |= job_next((enum job_state)s, (enum job_event)ev) >= 0;
+        for (int ev = 0; ev < JOB_EVENT_MAX_; ev++) {
+            int to = job_next((enum job_state)s, (enum job_event)ev);
+
+            leads_out |= to >= 0 && to != s && ev != JOB_EV_REQUEUE;
+        }
         assert_int_equal(job_state_is_final((enum job_state)s), !leads_out);
+    }
+}
+
+/* Asked again and again, a purge ends where only the record is left to be removed. */
+static void a_purge_stops_what_is_not_final_first(void **state)
+{
+    (void)state;
+    for (int s = 0; s < JOB_STATE_MAX_; s++) {
+        int to = job_next((enum job_state)s, JOB_EV_PURGE);
+
+        assert_true(to >= 0);
+        assert_int_equal(to == s && to != JOB_CANCELING, job_state_is_final((enum job_state)s));
     }
 }
 
@@ -112,8 +123,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_state_and_event_does_what_the_listing_says),
-        cmocka_unit_test(final_states_accept_no_event),
-        cmocka_unit_test(a_state_is_final_exactly_when_nothing_leads_out_of_it),
+        cmocka_unit_test(only_a_request_for_another_attempt_leads_out_of_a_final_state),
+        cmocka_unit_test(a_purge_stops_what_is_not_final_first),
         cmocka_unit_test(every_state_can_be_reached_and_every_open_one_canceled),
         cmocka_unit_test(a_worker_owns_exactly_running_and_canceling),
         cmocka_unit_test(names_round_trip_and_others_are_refused),
