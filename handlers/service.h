@@ -23,6 +23,8 @@ struct service {
     bool allow_commands;
     usec_t long_poll_max_us;
     struct followers *followers;
+    size_t max_body_bytes; /* of a request, and of each job of a batch */
+    size_t max_batch_jobs;
     struct flights *flights;
     usec_t idempotency_ttl_us;
     struct token_key

@@ -190,6 +190,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .route_count = handlers_route_count,
         .service = &f->service,
         .max_body_bytes = (size_t)s->max_body_bytes,
+        .max_batch_body_bytes = (size_t)s->max_batch_body_bytes,
         .max_connections = (unsigned)f->connections,
         .threads = http_threads(s),
         .idle_timeout_us = IDLE_TIMEOUT_US,
@@ -209,6 +210,8 @@ static int start_http(struct front *f, struct errinfo *e)
         .allow_commands = s->allow_commands,
         .long_poll_max_us = s->long_poll_max_us,
         .followers = &f->followers,
+        .max_body_bytes = (size_t)s->max_body_bytes,
+        .max_batch_jobs = (size_t)s->max_batch_jobs,
         .flights = &f->flights,
         .idempotency_ttl_us = s->idempotency_ttl_us,
     };

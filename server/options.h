@@ -41,6 +41,8 @@ struct settings {
     int64_t max_waiting_jobs;
     usec_t idempotency_ttl_us;
     int64_t max_body_bytes;
+    int64_t max_batch_body_bytes;
+    int64_t max_batch_jobs;
     int64_t output_max_bytes;
     int64_t artifacts_max_bytes;
     int64_t artifacts_max_files;

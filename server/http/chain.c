@@ -172,23 +172,35 @@ static int check_draining(struct arrival *a)
 static int check_length(struct arrival *a)
 {
     struct request *r = a->r;
+    size_t max = request_body_max(r);
 
-    if (a->has_length && a->length > r->conf->max_body_bytes)
-        return request_refuse_size(r, r->conf->max_body_bytes);
+    if (a->has_length && a->length > max)
+        return request_refuse_size(r, max);
     if (a->has_length && a->length > 0 && r->route && r->route->body != BODY_NONE)
         (void)buf_reserve(&r->body, (size_t)a->length);
     return 0;
 }
 
-static bool is_type(const char *content_type, const char *type)
+static const char *const *types_of(enum http_body_kind kind)
 {
-    const char *rest;
+    static const char *const json[] = { "application/json", NULL };
+    static const char *const patch[] = { "application/merge-patch+json", NULL };
+    static const char *const lines[] = { "application/json", HTTP_NDJSON, NULL };
 
-    if (strncasecmp(content_type, type, strlen(type)) != 0)
-        return false;
-    rest = content_type + strlen(type);
-    rest += strspn(rest, " \t");
-    return *rest == 0 || *rest == ';';
+    if (kind == BODY_MERGE_PATCH)
+        return patch;
+    return kind == BODY_JSON_LINES ? lines : json;
+}
+
+static int refuse_type(struct request *r, const char *const *types)
+{
+    /* RFC 5789 3.1: a patch has a header of its own. */
+    const char *header = r->route->body == BODY_MERGE_PATCH ? "Accept-Patch" : "Accept";
+
+    http_set_header(&r->rs, header, "%s%s%s", types[0], types[1] ? ", " : "",
+                    types[1] ? types[1] : "");
+    return err_set(&r->rs.err, ERR_MEDIA_TYPE, "send the body as Content-Type: %s%s%s",
+                   types[0], types[1] ? " or " : "", types[1] ? types[1] : "");
 }
 
 /* A type that a web page's form cannot send: the browser must ask first, and is told no. */
@@ -196,8 +208,7 @@ static int check_content_type(struct arrival *a)
 {
     struct request *r = a->r;
     bool has_body = r->seen.transfer_encoding || a->length > 0;
-    bool is_patch = r->route && r->route->body == BODY_MERGE_PATCH;
-    const char *type = is_patch ? "application/merge-patch+json" : "application/json";
+    const char *const *types;
 
     if (!r->route || r->route->body == BODY_NONE || !has_body)
         return 0;
@@ -205,11 +216,11 @@ static int check_content_type(struct arrival *a)
         answer_set_static(&r->answer, "Accept-Encoding", "identity"); /* RFC 9110 12.5.3 */
         return err_set(&r->rs.err, ERR_MEDIA_TYPE, "send the body without a Content-Encoding");
     }
-    if (r->seen.content_type && is_type(r->seen.content_type, type))
-        return 0;
-    /* RFC 5789 3.1: a patch has a header of its own. */
-    answer_set_static(&r->answer, is_patch ? "Accept-Patch" : "Accept", type);
-    return err_set(&r->rs.err, ERR_MEDIA_TYPE, "send the body as Content-Type: %s", type);
+    types = types_of(r->route->body);
+    for (const char *const *type = types; r->seen.content_type && *type; type++)
+        if (request_type_is(r->seen.content_type, *type))
+            return 0;
+    return refuse_type(r, types);
 }
 
 /* Operations that change something all answer with JSON, and must not have changed it when that

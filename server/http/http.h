@@ -62,6 +62,9 @@ const char *http_query_raw(const struct http_req *rq);
 
 /* The body. */
 const char *http_body(const struct http_req *rq, size_t *ret_len);
+/* Whether it is application/x-ndjson, where the route takes that. */
+#define HTTP_NDJSON "application/x-ndjson"
+bool http_body_is_lines(const struct http_req *rq);
 /* Parse it; *ret_json is the caller's. ERR_MALFORMED_JSON. An empty body is NULL where the
  * route says BODY_JSON_OPTIONAL. */
 int http_body_json(const struct http_req *rq, json_t **ret_json, struct errinfo *e);

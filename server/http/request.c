@@ -334,6 +334,24 @@ const char *http_query_raw(const struct http_req *rq)
 /* -- body -----------------------------------------------------------------------------------
  */
 
+size_t request_body_max(const struct request *r)
+{
+    bool is_batch = r->route && r->route->body == BODY_JSON_LINES;
+
+    return is_batch ? r->conf->max_batch_body_bytes : r->conf->max_body_bytes;
+}
+
+bool request_type_is(const char *content_type, const char *type)
+{
+    const char *rest;
+
+    if (strncasecmp(content_type, type, strlen(type)) != 0)
+        return false;
+    rest = content_type + strlen(type);
+    rest += strspn(rest, " \t");
+    return *rest == 0 || *rest == ';';
+}
+
 int request_refuse_size(struct request *r, size_t max_bytes)
 {
     http_problem_number(&r->rs, "max_bytes", (int64_t)max_bytes);
@@ -343,7 +361,7 @@ int request_refuse_size(struct request *r, size_t max_bytes)
 
 bool request_add_body(struct request *r, const char *part, size_t len)
 {
-    size_t max = r->conf->max_body_bytes;
+    size_t max = request_body_max(r);
     bool wanted = !r->refusal && r->route && r->route->body != BODY_NONE;
     size_t so_far = wanted ? r->body.len : (size_t)r->discarded_bytes;
 
@@ -367,6 +385,13 @@ const char *http_body(const struct http_req *rq, size_t *ret_len)
 
     *ret_len = body->len;
     return body->data ? body->data : "";
+}
+
+bool http_body_is_lines(const struct http_req *rq)
+{
+    const char *type = request_of(rq)->seen.content_type;
+
+    return type && request_type_is(type, HTTP_NDJSON);
 }
 
 int http_body_json(const struct http_req *rq, json_t **ret_json, struct errinfo *e)

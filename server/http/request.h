@@ -113,6 +113,10 @@ void request_free_spares(struct http_thread *thread);
 /* Fill r->seen. */
 void request_scan_headers(struct request *r);
 
+/* The largest body of its route. */
+size_t request_body_max(const struct request *r);
+/* Whether the value of Content-Type is this type, whatever its parameters. */
+bool request_type_is(const char *content_type, const char *type);
 /* ERR_CONTENT_TOO_LARGE, for a body of more than this. */
 int request_refuse_size(struct request *r, size_t max_bytes);
 /* Keep a part of the body, or drop it where it is not wanted. False when it can only be ended

@@ -16,9 +16,10 @@
 
 enum http_body_kind {
     BODY_NONE,
-    BODY_JSON, /* required, like the last */
+    BODY_JSON, /* required, like all but the next */
     BODY_JSON_OPTIONAL,
     BODY_MERGE_PATCH, /* RFC 7396 */
+    BODY_JSON_LINES,  /* JSON, or a JSON value on each line: may be as large as a batch */
 };
 
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_METHOD_MAX_ };
@@ -40,6 +41,7 @@ struct http_conf {
     size_t route_count;
     const void *service;
     size_t max_body_bytes;
+    size_t max_batch_body_bytes; /* the same where a route says BODY_JSON_LINES */
     unsigned max_connections; /* of all listening sockets: shared out evenly to the threads */
     unsigned threads;         /* for each listening socket; 0 is 1 */
     usec_t idle_timeout_us;   /* keep-alive: longer than a gateway's, so that it is the one to

@@ -111,6 +111,16 @@ static int h_echo(struct http_req *rq, struct http_resp *rs)
     return http_reply_json(rs, 202, json_pack("{s:o}", "echo", json ? json : json_null()));
 }
 
+static int h_lines(struct http_req *rq, struct http_resp *rs)
+{
+    size_t len;
+
+    (void)http_body(rq, &len);
+    return http_reply_json(
+        rs, 202,
+        json_pack("{s:I,s:b}", "bytes", (json_int_t)len, "lines", http_body_is_lines(rq)));
+}
+
 static int h_item(struct http_req *rq, struct http_resp *rs)
 {
     static const char *const known[] = { "fields", NULL };
@@ -317,6 +327,7 @@ static const struct http_route ROUTES[] = {
     { HTTP_POST, "/echo", "echo", h_echo, BODY_JSON, SCOPE_PUBLIC },
     { HTTP_POST, "/items/{id}:poke", "poke", h_echo, BODY_JSON_OPTIONAL, SCOPE_PUBLIC },
     { HTTP_GET, "/items/{id}", "getItem", h_item, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_POST, "/lines", "addLines", h_lines, BODY_JSON_LINES, SCOPE_PUBLIC },
     { HTTP_PATCH, "/items/{id}", "changeItem", h_echo, BODY_MERGE_PATCH, SCOPE_PUBLIC },
     { HTTP_DELETE, "/items/{id}", "deleteItem", h_item, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/text", "getText", h_text, BODY_NONE, SCOPE_PUBLIC },
@@ -372,6 +383,7 @@ static void start_server(unsigned threads)
         .routes = ROUTES,
         .route_count = COUNT_OF(ROUTES),
         .max_body_bytes = BODY_MAX,
+        .max_batch_body_bytes = 2 * BODY_MAX,
         .max_connections = 1024,
         .threads = threads,
         .idle_timeout_us = 60 * USEC_PER_SEC,
@@ -760,6 +772,40 @@ static void a_patch_has_its_own_media_type(void **state)
                          "Content-Length: 7\r\n\r\n{\"a\":1}"),
                      202);
     expect_json("{\"echo\":{\"a\":1}}");
+}
+
+static void a_batch_comes_as_json_or_as_lines_of_it(void **state)
+{
+    (void)state;
+    assert_int_equal(post("/lines", JSON, "{}"), 202);
+    expect_json("{\"bytes\":2,\"lines\":false}");
+    assert_int_equal(
+        post("/lines", "Content-Type: Application/X-NDJSON; charset=utf-8\r\n", "{}\n{}\n"),
+        202);
+    expect_json("{\"bytes\":6,\"lines\":true}");
+    assert_int_equal(post("/lines", "Content-Type: text/plain\r\n", "{}"), 415);
+    expect_problem(415, "unsupported-media-type");
+    expect_header("Accept", "application/json, application/x-ndjson");
+    assert_int_equal(post("/echo", "Content-Type: application/x-ndjson\r\n", "{}"), 415);
+    expect_header("Accept", "application/json");
+}
+
+static void a_batch_has_a_bound_of_its_own(void **state)
+{
+    static const struct {
+        size_t len;
+        int status;
+    } cases[] = { { BODY_MAX + 1, 202 }, { 2 * BODY_MAX, 202 }, { 2 * BODY_MAX + 1, 413 } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(mem) char *body = mem_new0(cases[i].len + 1);
+
+        memset(body, ' ', cases[i].len);
+        assert_int_equal(post("/lines", JSON, body), cases[i].status);
+        if (cases[i].status == 413)
+            assert_non_null(strstr(reply.body, "\"max_bytes\":8192"));
+    }
 }
 
 static void a_path_that_is_not_there_is_not_found(void **state)
@@ -1323,6 +1369,7 @@ static void a_quiescent_server_finishes_what_it_has_and_takes_no_more(void **sta
         .routes = ROUTES,
         .route_count = COUNT_OF(ROUTES),
         .max_body_bytes = BODY_MAX,
+        .max_batch_body_bytes = 2 * BODY_MAX,
         .max_connections = 10,
         .idle_timeout_us = USEC_PER_SEC,
     };
@@ -1474,6 +1521,8 @@ int main(void)
         WITH_SERVER(options_lists_the_methods),
         WITH_SERVER(a_method_that_a_resource_lacks_is_not_allowed),
         WITH_SERVER(a_patch_has_its_own_media_type),
+        WITH_SERVER(a_batch_comes_as_json_or_as_lines_of_it),
+        WITH_SERVER(a_batch_has_a_bound_of_its_own),
         WITH_SERVER(a_path_that_is_not_there_is_not_found),
         WITH_SERVER(an_encoded_segment_reaches_the_handler_decoded),
         WITH_SERVER(bad_percent_encoding_is_refused),
