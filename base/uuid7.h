@@ -38,6 +38,11 @@ struct uuid7 uuid7_from_parts(int64_t key, int64_t rand);
 /* The smallest key that an id made at wall_us can have: for time filters. */
 int64_t uuid7_key_at(usec_t wall_us);
 
+/* Whether there is one: a zeroed struct is none. */
+static inline bool uuid7_is_set(struct uuid7 id)
+{
+    return id.hi != 0;
+}
 bool uuid7_equal(struct uuid7 a, struct uuid7 b);
 /* "0190f0c2-...": lower case, 36 characters. Returns text. */
 char *uuid7_format(struct uuid7 id, char text[UUID7_TEXT_SIZE]);

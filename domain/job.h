@@ -33,11 +33,14 @@
 struct job {
     struct uuid7 id;
     enum job_state state;
-    int64_t version;    /* 1 when created, one more with every change */
-    char *tenant;       /* whose it is; NULL and "": the default tenant */
-    char *created_by;   /* the id of the API key that submitted it; NULL: nobody's */
-    int64_t change_seq; /* the ledger's global count of changes at the last one */
-    char *function;     /* NULL for a `command` job */
+    int64_t version;     /* 1 when created, one more with every change */
+    char *tenant;        /* whose it is; NULL and "": the default tenant */
+    char *created_by;    /* the id of the API key that submitted it; NULL: nobody's */
+    struct uuid7 batch;  /* that it is a member of; zero: none */
+    int64_t array_place; /* its index in the array of its batch, and one; 0: in none */
+    int64_t fingerprint; /* of the kind of its failure (domain/fingerprint.h); 0: none */
+    int64_t change_seq;  /* the ledger's global count of changes at the last one */
+    char *function;      /* NULL for a `command` job */
     char *pool; /* who runs it: "" the command workers, else a program function's name */
     char *queue;
     char *name;

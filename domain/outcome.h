@@ -67,12 +67,13 @@ const char *containment_name(enum containment containment);
 struct outcome {
     struct uuid7 job_id;
     int attempt;
-    enum cause cause;  /* CAUSE_NONE: success */
-    int exit_code;     /* -1 when the main process did not exit by itself */
-    int signal;        /* 0 when it was not killed by a signal */
-    char *message;     /* the particulars for people, or NULL */
-    char *spawn_stage; /* SPAWN_FAILED: what was tried last ("execve", "chdir"), or NULL */
-    int spawn_errno;   /* SPAWN_FAILED: why it failed; 0: not known */
+    enum cause cause;    /* CAUSE_NONE: success */
+    int exit_code;       /* -1 when the main process did not exit by itself */
+    int signal;          /* 0 when it was not killed by a signal */
+    int64_t fingerprint; /* of the kind of failure, when the job has failed by it; else 0 */
+    char *message;       /* the particulars for people, or NULL */
+    char *spawn_stage;   /* SPAWN_FAILED: what was tried last ("execve", "chdir"), or NULL */
+    int spawn_errno;     /* SPAWN_FAILED: why it failed; 0: not known */
     usec_t started_at_us;
     usec_t finished_at_us;
     usec_t user_cpu_us;

@@ -19,6 +19,7 @@ struct store_backend {
     void (*rollback)(struct store *st);
     void (*touch)(struct store *st);
     int (*job_insert)(struct store *st, struct job *job, struct errinfo *e);
+    int (*take_batch_moves)(struct store *st, struct store_batch_move **ret_moves);
     int (*job_get)(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);
     int (*job_claim)(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
                      usec_t now_us, struct job *ret_job, struct errinfo *e);

@@ -69,6 +69,12 @@ int store_job_insert(struct store *st, struct job *job, struct errinfo *e)
     return st->backend->job_insert(st, job, e);
 }
 
+int store_take_batch_moves(struct store *st, struct store_batch_move **ret_moves)
+{
+    assert(st->in_transaction);
+    return st->backend->take_batch_moves(st, ret_moves);
+}
+
 int store_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e)
 {
     assert(st->in_transaction);

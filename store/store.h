@@ -71,6 +71,16 @@ void store_rollback(struct store *st);
  * has checked them). job->change_seq is set. */
 int store_job_insert(struct store *st, struct job *job, struct errinfo *e);
 
+/* By how much the counts of a batch's members in each state have changed. */
+struct store_batch_move {
+    struct uuid7 batch;
+    int64_t delta[JOB_STATE_MAX_];
+};
+/* What the changes of the open transaction mean to batches, since it began or this was called
+ * last: a heap array that the caller frees (NULL: none). Whoever changes jobs of batches takes
+ * them before the commit, and writes the batches (store_batch_update). Returns the count. */
+int store_take_batch_moves(struct store *st, struct store_batch_move **ret_moves);
+
 /* The whole job, with its payload, without its outcome. ERR_JOB_NOT_FOUND. */
 int store_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);
 

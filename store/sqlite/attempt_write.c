@@ -13,7 +13,7 @@
 static const char FINISH_SUCCEEDED[] =
     "UPDATE job SET state = 'succeeded'," FINISH_SET " AND state IN ('running', 'canceling')";
 static const char FINISH_FAILED[] =
-    "UPDATE job SET state = 'failed'," FINISH_SET " AND state = 'running'";
+    "UPDATE job SET state = 'failed', fingerprint = ?6," FINISH_SET " AND state = 'running'";
 static const char FINISH_CANCELED[] =
     "UPDATE job SET state = 'canceled'," FINISH_SET " AND state = 'canceling'";
 
@@ -78,6 +78,10 @@ static int end_attempt(struct sq *sq, const char *sql, const struct outcome *o, 
     stmt_i64(s, 3, o->attempt);
     stmt_i64(s, 4, at_us);
     stmt_i64(s, 5, change->at_us);
+    if (sql == FINISH_FAILED && o->fingerprint == 0)
+        stmt_null(s, 6);
+    else if (sql == FINISH_FAILED)
+        stmt_i64(s, 6, o->fingerprint);
     return sq_change(sq, s, change, e);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/sqlite/batch_moves.h"
 
 #define BLOCK_MAX_BYTES ((size_t)960)
 #define TEXT_MAX_BYTES  ((size_t)4 * JOB_REASON_MAX + 1)
@@ -28,6 +29,7 @@ const char SQ_REASON_OF_THE_JOB[] = "";
 /* The row that a statement with CHANGE has changed, as it was. */
 struct sq_changed {
     struct event before; /* its texts lie below */
+    struct uuid7 batch;  /* zero: none */
     char queue[TEXT_MAX_BYTES];
     char function[TEXT_MAX_BYTES];
     char tenant[TEXT_MAX_BYTES];
@@ -46,6 +48,8 @@ enum {
     ARG_FUNCTION,
     ARG_TENANT,
     ARG_REASON,
+    ARG_BATCH,
+    ARG_BATCH_RAND,
     ARG_MAX_
 };
 
@@ -82,6 +86,10 @@ static void on_change(sqlite3_context *context, int count, sqlite3_value **args)
         .tenant = tenant ? tenant : "",
         .reason = copy_text(args[ARG_REASON], c->reason),
     };
+    c->batch = (struct uuid7){ 0 };
+    if (sqlite3_value_type(args[ARG_BATCH]) != SQLITE_NULL)
+        c->batch = uuid7_from_parts(sqlite3_value_int64(args[ARG_BATCH]),
+                                    sqlite3_value_int64(args[ARG_BATCH_RAND]));
     sqlite3_result_int64(context, sq_next_seq(sq));
 }
 
@@ -146,6 +154,7 @@ int sq_change(struct sq *sq, struct stmt *s, const struct sq_change *change, str
     ev.kind = change->kind;
     ev.at_us = change->at_us;
     ev.state = change->state == SQ_STATE_AS_IT_IS ? before->state : change->state;
+    sq_batch_moved(sq, sq->changed->batch, (int)before->state, ev.state);
     ev.version++;
     ev.attempt += change->attempts;
     ev.progress_ppm = change->kind == EVENT_JOB_PROGRESS ? change->progress_ppm : -1;

@@ -15,7 +15,7 @@
 #define CHANGE                                                                                 \
     "version = version + 1,"                                                                   \
     " change_seq = jobd_change(id, id_rand, state, version, change_seq, attempt, queue,"       \
-    " function, tenant, reason)"
+    " function, tenant, reason, batch_key, batch_rand)"
 
 /* For sq_change.state: the row keeps the state that it has. */
 #define SQ_STATE_AS_IT_IS JOB_STATE_MAX_

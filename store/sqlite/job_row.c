@@ -37,6 +37,10 @@ enum {
     COL_CREATED_BY,
     COL_TTL,
     COL_EXPIRES_AT,
+    COL_BATCH,
+    COL_BATCH_RAND,
+    COL_ARRAY_INDEX,
+    COL_FINGERPRINT,
 };
 
 static const char FIND[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1 AND id_rand = ?2";
@@ -50,6 +54,11 @@ static const char OUTPUT[] =
 struct uuid7 row_id(struct stmt *s, int column)
 {
     return uuid7_from_parts(stmt_col_i64(s, column), stmt_col_i64(s, column + 1));
+}
+
+struct uuid7 row_id_or_none(struct stmt *s, int column)
+{
+    return stmt_col_is_null(s, column) ? (struct uuid7){ 0 } : row_id(s, column);
 }
 
 int row_state(struct stmt *s, int column, enum job_state *ret_state, struct errinfo *e)
@@ -100,6 +109,10 @@ int job_row_read(struct stmt *s, struct job *job, struct errinfo *e)
     job->created_by = stmt_col_copy(s, COL_CREATED_BY, NULL);
     job->ttl_us = stmt_col_i64(s, COL_TTL);
     job->expires_at_us = stmt_col_i64(s, COL_EXPIRES_AT);
+    job->batch = row_id_or_none(s, COL_BATCH);
+    if (!stmt_col_is_null(s, COL_ARRAY_INDEX))
+        job->array_place = stmt_col_i64(s, COL_ARRAY_INDEX) + 1;
+    job->fingerprint = stmt_col_i64(s, COL_FINGERPRINT);
     return 0;
 }
 

@@ -24,10 +24,13 @@
     " worker_pid, queued_at_us, started_at_us, progress_ppm, progress_at_us,"                  \
     " finished_at_us, updated_at_us, cancel_requested_at_us, scheduled_at_us, created_at_us,"  \
     " timeout_us, grace_us, pool, queue, function, name, reason, progress_message, payload,"   \
-    " tenant, created_by, ttl_us, expires_at_us"
+    " tenant, created_by, ttl_us, expires_at_us, batch_key, batch_rand, array_index,"          \
+    " fingerprint"
 
 /* The id in two columns. */
 struct uuid7 row_id(struct stmt *s, int column);
+/* The same where there may be none: zero for NULL. */
+struct uuid7 row_id_or_none(struct stmt *s, int column);
 /* The state in a column; a state that no jobd has written reads as ERR_DATABASE. */
 int row_state(struct stmt *s, int column, enum job_state *ret_state, struct errinfo *e);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/sqlite/batch_moves.h"
 #include "store/sqlite/event_write.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
@@ -15,10 +16,11 @@ static const char INSERT[] =
     " finished_at_us, updated_at_us,"
     " cancel_requested_at_us, scheduled_at_us, created_at_us, timeout_us, grace_us, pool, "
     "queue,"
-    " function, name, reason, payload, tenant, created_by, ttl_us)"
+    " function, name, reason, payload, tenant, created_by, ttl_us, batch_key, batch_rand,"
+    " array_index)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, ?8, 0, -1, 0, 0, ?9, 0, ?10, ?11, ?12, ?13, "
     "?14, ?15,"
-    " ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+    " ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)";
 static const char INSERT_PAYLOAD[] =
     "INSERT INTO job_payload (job_id, payload) VALUES (?1, ?2)";
 
@@ -107,6 +109,21 @@ static int insert_payload(struct sq *sq, const struct job *job, struct errinfo *
     return stmt_change(s, e);
 }
 
+static void bind_batch(struct stmt *s, const struct job *job)
+{
+    bool member = uuid7_is_set(job->batch);
+
+    stmt_null(s, 23);
+    stmt_null(s, 24);
+    stmt_null(s, 25);
+    if (member) {
+        stmt_i64(s, 23, uuid7_key(job->batch));
+        stmt_i64(s, 24, uuid7_rand(job->batch));
+    }
+    if (member && job->array_place > 0)
+        stmt_i64(s, 25, job->array_place - 1);
+}
+
 static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
 {
     stmt_i64(s, 1, uuid7_key(job->id));
@@ -130,6 +147,7 @@ static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
     stmt_text(s, 20, *job_tenant(job) ? job->tenant : NULL);
     stmt_text(s, 21, job->created_by);
     stmt_i64(s, 22, job->ttl_us);
+    bind_batch(s, job);
     if (inline_payload)
         stmt_text_len(s, 19, job->payload, job->payload_len);
     else
@@ -173,6 +191,7 @@ int sq_job_insert(struct store *st, struct job *job, struct errinfo *e)
         r = insert_payload(sq, job, e);
     if (r < 0)
         return r;
+    sq_batch_moved(sq, job->batch, -1, job->state);
     if (uuid7_key(job->id) > sq->ledger.last_key)
         sq->ledger.last_key = uuid7_key(job->id);
     return 0;

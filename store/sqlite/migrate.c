@@ -15,6 +15,7 @@ EMBED(migration_0004, "store/migrations/0004-api-keys.sqlite.sql");
 EMBED(migration_0005, "store/migrations/0005-events.sqlite.sql");
 EMBED(migration_0006, "store/migrations/0006-idempotency.sqlite.sql");
 EMBED(migration_0007, "store/migrations/0007-removal.sqlite.sql");
+EMBED(migration_0008, "store/migrations/0008-batches.sqlite.sql");
 
 static const struct migration known[] = {
     { 1, migration_0001 },
@@ -24,6 +25,7 @@ static const struct migration known[] = {
     { 5, migration_0005 },
     { 6, migration_0006 },
     { 7, migration_0007 },
+    { 8, migration_0008 },
 };
 
 static const char USER_VERSION[] = "SELECT user_version FROM pragma_user_version";

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "store/sqlite/event_write.h"
+#include "store/sqlite/batch_moves.h"
 #include "store/sqlite/migrate.h"
 #include "store/sqlite/stmt.h"
 
@@ -121,6 +122,7 @@ static void sq_rollback(struct store *st)
         (void)stmt_run(sq->db, ROLLBACK,
                        NULL); /* fails only when SQLite has rolled back already */
     event_block_clear(&sq->events);
+    sq_batch_moves_clear(sq);
     sq->ledger = sq->committed;
 }
 
@@ -173,6 +175,7 @@ static int sq_commit(struct store *st, struct errinfo *e)
         sq_rollback(st);
         return r;
     }
+    sq_batch_moves_clear(sq);
     sq->committed = sq->ledger;
     return 0;
 }
@@ -187,6 +190,7 @@ const struct store_backend store_sqlite = {
     .rollback = sq_rollback,
     .touch = sq_touch,
     .job_insert = sq_job_insert,
+    .take_batch_moves = sq_take_batch_moves,
     .job_get = sq_job_get,
     .job_claim = sq_job_claim,
     .jobs_due = sq_jobs_due,

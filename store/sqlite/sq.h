@@ -27,6 +27,7 @@ struct sq {
     struct sq_ledger ledger;    /* with what the open transaction has changed */
     struct sq_changed *changed; /* event_write.c */
     struct event_block events;  /* of the open transaction, as far as not in a row yet */
+    struct sq_batch_move *batch_moves; /* batch_moves.c: of the open transaction */
     struct reader_pool readers;
 };
 
@@ -68,6 +69,9 @@ int sq_job_release(struct store *st, struct uuid7 id, int attempt, const char *r
 int sq_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
                     const char *message, usec_t now_us, struct errinfo *e);
 int sq_jobs_repool(struct store *st, const char *function, const char *pool, struct errinfo *e);
+
+/* batch_moves.c */
+int sq_take_batch_moves(struct store *st, struct store_batch_move **ret_moves);
 
 /* event_write.c */
 int sq_events_expire(struct store *st, usec_t before_us, int64_t max_events, size_t max_blocks,

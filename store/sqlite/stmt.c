@@ -94,6 +94,11 @@ void stmt_i64(struct stmt *s, int parameter, int64_t number)
     note_bind(s, parameter, sqlite3_bind_int64(s->handle, parameter, number));
 }
 
+void stmt_null(struct stmt *s, int parameter)
+{
+    note_bind(s, parameter, sqlite3_bind_null(s->handle, parameter));
+}
+
 void stmt_text(struct stmt *s, int parameter, const char *text)
 {
     note_bind(s, parameter,
@@ -166,6 +171,11 @@ int stmt_run(struct db *db, const char *sql, struct errinfo *e)
     if (r < 0)
         return r;
     return stmt_step(s, e);
+}
+
+bool stmt_col_is_null(struct stmt *s, int column)
+{
+    return sqlite3_column_type(s->handle, column) == SQLITE_NULL;
 }
 
 int64_t stmt_col_i64(struct stmt *s, int column)

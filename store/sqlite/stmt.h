@@ -11,6 +11,7 @@
 #ifndef JOBD_STORE_SQLITE_STMT_H
 #define JOBD_STORE_SQLITE_STMT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct stmt *stmt_free(struct stmt *s);
 DEFINE_AUTO(stmt, struct stmt)
 
 void stmt_i64(struct stmt *s, int parameter, int64_t number);
+void stmt_null(struct stmt *s, int parameter);
 /* NULL binds NULL. */
 void stmt_text(struct stmt *s, int parameter, const char *text);
 void stmt_text_len(struct stmt *s, int parameter, const char *text, size_t len);
@@ -38,6 +40,8 @@ int stmt_change(struct stmt *s, struct errinfo *e);
 /* Run a statement without parameters and rows. */
 int stmt_run(struct db *db, const char *sql, struct errinfo *e);
 
+bool stmt_col_is_null(struct stmt *s, int column);
+/* 0 for NULL, as the next. */
 int64_t stmt_col_i64(struct stmt *s, int column);
 int stmt_col_int(struct stmt *s, int column);
 /* Borrowed; NULL for NULL. */
