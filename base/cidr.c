@@ -85,9 +85,9 @@ static unsigned char mask_of(unsigned prefix_bits, size_t byte)
 {
     unsigned before = (unsigned)byte * 8;
 
-    if (prefix_bits >= before + 8)
-        return 0xff;
-    return prefix_bits <= before ? 0 : (unsigned char)(0xffu << (before + 8 - prefix_bits));
+    unsigned bits = prefix_bits > before ? prefix_bits - before : 0; /* set, from the left */
+
+    return (unsigned char)(bits >= 8 ? 0xffu : ~(0xffu >> bits) & 0xffu);
 }
 
 static bool cidr_has(const struct cidr *c, const struct ip_address *ip)
@@ -101,7 +101,7 @@ static bool cidr_has(const struct cidr *c, const struct ip_address *ip)
 static bool has_bits_beyond(const struct cidr *c)
 {
     for (size_t i = 0; i < sizeof c->base.bytes; i++)
-        if (c->base.bytes[i] & ~mask_of(c->prefix_bits, i))
+        if ((c->base.bytes[i] & mask_of(c->prefix_bits, i)) != c->base.bytes[i])
             return true;
     return false;
 }

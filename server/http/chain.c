@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "server/http/gunzip.h"
 #include "server/http/loopback.h"
 
 #define REQUEST_ID_MAX 128
@@ -203,6 +204,21 @@ static int refuse_type(struct request *r, const char *const *types)
                    types[0], types[1] ? " or " : "", types[1] ? types[1] : "");
 }
 
+static int check_content_coding(struct request *r)
+{
+    const char *coding = r->seen.content_encoding;
+
+    if (!coding || strcasecmp(coding, "identity") == 0)
+        return 0;
+    if (strcasecmp(coding, "gzip") != 0 && strcasecmp(coding, "x-gzip") != 0) {
+        answer_set_static(&r->answer, "Accept-Encoding", "gzip, identity"); /* 12.5.3 */
+        return err_set(&r->rs.err, ERR_MEDIA_TYPE,
+                       "send the body with Content-Encoding: gzip, or without any");
+    }
+    r->gunzip = gunzip_new();
+    return 0;
+}
+
 /* A type that a web page's form cannot send: the browser must ask first, and is told no. */
 static int check_content_type(struct arrival *a)
 {
@@ -212,10 +228,8 @@ static int check_content_type(struct arrival *a)
 
     if (!r->route || r->route->body == BODY_NONE || !has_body)
         return 0;
-    if (r->seen.content_encoding && strcasecmp(r->seen.content_encoding, "identity") != 0) {
-        answer_set_static(&r->answer, "Accept-Encoding", "identity"); /* RFC 9110 12.5.3 */
-        return err_set(&r->rs.err, ERR_MEDIA_TYPE, "send the body without a Content-Encoding");
-    }
+    if (check_content_coding(r) < 0)
+        return ERR_MEDIA_TYPE;
     types = types_of(r->route->body);
     for (const char *const *type = types; r->seen.content_type && *type; type++)
         if (request_type_is(r->seen.content_type, *type))

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "domain/json_text.h"
 #include "domain/trace.h"
+#include "server/http/gunzip.h"
 #include "server/http/ranges.h"
 
 /* Longer request targets are refused; RFC 9110 4.1 asks to take 8000 octets at least. */
@@ -97,6 +98,7 @@ struct request *request_free(struct request *r)
     json_decref(r->rs.members);
     answer_fini(&r->answer);
     query_fini(&r->query);
+    r->gunzip = gunzip_free(r->gunzip);
     buf_fini(&r->body);
     free(r->uri_heap);
     thread = r->thread;
@@ -187,7 +189,7 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
         break;
     case 16:
         if (is_header(name, "Content-Encoding"))
-            seen->content_encoding = value;
+            see_once(seen, &seen->content_encoding, value);
         break;
     case 17:
         if (is_header(name, "Transfer-Encoding"))
@@ -359,24 +361,60 @@ int request_refuse_size(struct request *r, size_t max_bytes)
                    max_bytes);
 }
 
+static bool is_wanted(const struct request *r)
+{
+    return !r->refusal && r->route && r->route->body != BODY_NONE;
+}
+
+/* It is read on and dropped. */
+static void stop_keeping(struct request *r, int refusal)
+{
+    r->refusal = refusal;
+    r->discarded_bytes += r->body.len;
+    buf_fini(&r->body);
+    r->gunzip = gunzip_free(r->gunzip);
+}
+
+static int keep(struct request *r, const char *part, size_t len)
+{
+    size_t max = request_body_max(r);
+    int refusal;
+
+    if (r->gunzip) {
+        refusal = gunzip_add(r->gunzip, part, len, max, &r->body, &r->rs.err);
+        if (refusal == ERR_CONTENT_TOO_LARGE)
+            http_problem_number(&r->rs, "max_bytes", (int64_t)max);
+        return refusal;
+    }
+    if (len > max - r->body.len)
+        return request_refuse_size(r, max);
+    buf_add(&r->body, part, len);
+    return 0;
+}
+
 bool request_add_body(struct request *r, const char *part, size_t len)
 {
     size_t max = request_body_max(r);
-    bool wanted = !r->refusal && r->route && r->route->body != BODY_NONE;
-    size_t so_far = wanted ? r->body.len : (size_t)r->discarded_bytes;
 
-    if (!r->refusal && len > max - so_far) {
-        r->refusal = request_refuse_size(r, max);
-        r->discarded_bytes += r->body.len;
-        buf_fini(&r->body);
-        wanted = false;
-    }
-    if (wanted) {
-        buf_add(&r->body, part, len);
-        return true;
+    if (is_wanted(r)) {
+        int refusal = keep(r, part, len);
+
+        if (refusal == 0)
+            return true;
+        stop_keeping(r, refusal);
+    } else if (!r->refusal && len > max - r->discarded_bytes) {
+        stop_keeping(r, request_refuse_size(r, max));
     }
     r->discarded_bytes += len;
     return r->discarded_bytes <= DISCARD_MAX_BYTES;
+}
+
+void request_end_body(struct request *r)
+{
+    int refusal = r->gunzip && is_wanted(r) ? gunzip_end(r->gunzip, &r->rs.err) : 0;
+
+    if (refusal < 0)
+        stop_keeping(r, refusal);
 }
 
 const char *http_body(const struct http_req *rq, size_t *ret_len)

@@ -90,6 +90,7 @@ struct request {
 
     int refusal; /* 0, or the ERR_* that is the answer; rs.err has the text */
 
+    struct gunzip *gunzip; /* for a body that comes compressed, else NULL */
     struct buf body;
     uint64_t discarded_bytes; /* of a body that nobody reads */
 
@@ -122,5 +123,7 @@ int request_refuse_size(struct request *r, size_t max_bytes);
 /* Keep a part of the body, or drop it where it is not wanted. False when it can only be ended
  * by closing the connection; else a body beyond the bound sets r->refusal. */
 bool request_add_body(struct request *r, const char *part, size_t len);
+/* That was all of it; sets r->refusal when it was not. */
+void request_end_body(struct request *r);
 
 #endif

@@ -91,6 +91,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
             *upload_data_size = 0;
             return more ? MHD_YES : MHD_NO;
         }
+        request_end_body(r);
         atomic_fetch_add(&d->server->running, 1);
         return dispatch_run(r);
     case REQUEST_RUNNING:
