@@ -239,3 +239,14 @@ json_t *job_encode(const struct job *job)
     set(object, "links", encode_links(id));
     return object;
 }
+
+json_t *job_encode_preview(const struct job *job)
+{
+    static const char *const given[] = { "id",         "version",   "attempt", "created_at",
+                                         "updated_at", "queued_at", "logs",    "links" };
+    json_t *object = job_encode(job);
+
+    for (size_t i = 0; i < COUNT_OF(given); i++)
+        (void)json_object_del(object, given[i]);
+    return object;
+}

@@ -10,5 +10,7 @@
 
 /* A new object. Stdin and the contents of inputs are left out; an unset field is absent. */
 json_t *job_encode(const struct job *job);
+/* The same of a job that is not submitted: without what only a submit gives. */
+json_t *job_encode_preview(const struct job *job);
 
 #endif

@@ -68,6 +68,21 @@ int common_number(const struct http_req *rq, struct http_resp *rs, const char *n
     return 0;
 }
 
+int common_bool(const struct http_req *rq, struct http_resp *rs, const char *name,
+                bool *ret_value)
+{
+    const char *text = NULL;
+    int r;
+
+    r = common_single(rq, rs, name, &text);
+    if (r < 0 || !text)
+        return r;
+    if (!text_equal(text, "true") && !text_equal(text, "false"))
+        return common_bad_parameter(rs, name, "invalid-value", "must be true or false");
+    *ret_value = text_equal(text, "true");
+    return 0;
+}
+
 static bool is_listed(const char *name, const char *const *names)
 {
     for (; *names; names++)

@@ -40,6 +40,9 @@ int common_single(const struct http_req *rq, struct http_resp *rs, const char *n
 /* The same for a whole number from 1 to max; untouched when it is not given. */
 int common_number(const struct http_req *rq, struct http_resp *rs, const char *name,
                   int64_t max, int64_t *ret_number);
+/* The same for true or false. */
+int common_bool(const struct http_req *rq, struct http_resp *rs, const char *name,
+                bool *ret_value);
 /* http_query_allow() with a fault for each parameter that is not in the list. */
 int common_allow(const struct http_req *rq, struct http_resp *rs, const char *const *names);
 /* The same for none at all. */

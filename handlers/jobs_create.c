@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "domain/job_spec.h"
+#include "domain/job_json.h"
 #include "domain/json_text.h"
-#include "domain/trace.h"
 #include "engine/requests.h"
 #include "handlers/common.h"
 #include "handlers/idempotency.h"
+#include "handlers/submission.h"
 #include "handlers/waiting.h"
 
 struct creation {
@@ -126,24 +126,23 @@ static int replay(struct http_req *rq, struct http_resp *rs)
     return answer(c, rs);
 }
 
-static int decode(struct http_req *rq, struct http_resp *rs, const json_t *body,
+static int decode(const struct http_req *rq, struct http_resp *rs, const json_t *body,
                   struct job *ret_job)
 {
-    const struct service *sv = common_service(rq);
-    struct trace trace;
-    const struct job_spec_rules rules = { .functions = sv->functions,
-                                          .allow_commands = sv->allow_commands,
-                                          .trace = http_trace(rq, &trace) ? &trace : NULL,
-                                          .lenient = rq->lenient };
-    AUTO_FINI(job_spec) struct job_spec spec = { 0 };
+    struct submission s;
+
+    submission_init(&s, rq);
+    return submission_decode(&s, body, ret_job, &rs->faults, &rs->err);
+}
+
+/* ?validate_only=true: the job that it would be, of which nothing is kept (AIP-163). */
+static int preview(struct http_req *rq, struct http_resp *rs, const json_t *body)
+{
+    struct creation *c = rq->state;
     int r;
 
-    r = job_spec_decode(body, &rules, &spec, &rs->faults, &rs->err);
-    if (r < 0)
-        return r;
-    job_spec_to_job(&spec, clock_wall_us(), ret_job);
-    common_set_creator(rq, ret_job);
-    return 0;
+    r = decode(rq, rs, body, &c->submit.job);
+    return r < 0 ? r : http_reply_json(rs, 200, job_encode_preview(&c->submit.job));
 }
 
 /* Submit what the body says, or find that it was submitted before. */
@@ -170,11 +169,15 @@ static int submit(struct http_req *rq, struct http_resp *rs, const json_t *body)
 
 int h_create_job(struct http_req *rq, struct http_resp *rs)
 {
+    static const char *const parameters[] = { "validate_only", NULL };
     AUTO(json) json_t *body = NULL;
+    bool validate_only = false;
     struct creation *c;
     int r;
 
-    r = common_no_query(rq, rs);
+    r = common_allow(rq, rs, parameters);
+    if (r == 0)
+        r = common_bool(rq, rs, "validate_only", &validate_only);
     if (r < 0)
         return r;
     c = mem_new0(sizeof *c);
@@ -186,5 +189,5 @@ int h_create_job(struct http_req *rq, struct http_resp *rs)
     r = http_body_json(rq, &body, &rs->err);
     if (r < 0)
         return r;
-    return submit(rq, rs, body);
+    return validate_only ? preview(rq, rs, body) : submit(rq, rs, body);
 }

@@ -80,6 +80,41 @@ static void a_submitted_job_is_taken_and_says_where_it_is(void **state)
     assert_null(api_at(r.json, "started_at"));
 }
 
+static void validate_only_shows_the_job_and_keeps_nothing(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    const struct api_request q = { .path = "/v1/jobs?validate_only=true",
+                                   .body =
+                                       "{\"function\":\"words\",\"name\":\"only shown\","
+                                       "\"args\":{\"n\":1},\"retry\":{\"max_attempts\":3}}",
+                                   .headers = { "Prefer: wait=30", "Idempotency-Key: shown" } };
+
+    api_send(a, &q, &r);
+    assert_status(&r, 200);
+    assert_header(&r, "Location", NULL);
+    assert_header(&r, "ETag", NULL);
+    assert_header(&r, "Cache-Control", "no-store");
+    assert_null(api_at(r.json, "id"));
+    assert_null(api_at(r.json, "links"));
+    assert_null(api_at(r.json, "created_at"));
+    assert_string_equal(api_text(&r, "state"), "queued");
+    assert_string_equal(api_text(&r, "function"), "words");
+    assert_int_equal(api_number(&r, "args.n"), 1);
+    assert_int_equal(api_number(&r, "max_attempts"), 3);
+    assert_int_equal(api_number(&r, "timeout_seconds"), 45);
+    api_get(a, "/v1/jobs?limit=1000", &r);
+    assert_null(strstr(r.body, "only shown"));
+
+    api_post(a, "/v1/jobs?validate_only=true", "{\"function\":\"words\",\"queue\":1}", &r);
+    assert_problem(&r, 422, "validation-failed");
+    assert_string_equal(api_text(&r, "errors.0.pointer"), "#/queue");
+    api_post(a, "/v1/jobs?validate_only=yes", "{\"function\":\"words\"}", &r);
+    assert_problem(&r, 400, "invalid-parameter");
+    api_post(a, "/v1/jobs?validate_only=false", "{\"function\":\"words\"}", &r);
+    assert_status(&r, 202);
+}
+
 static void with_wait_the_answer_is_the_finished_job(void **state)
 {
     const struct api *a = *state;
@@ -399,6 +434,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_submitted_job_is_taken_and_says_where_it_is),
+        cmocka_unit_test(validate_only_shows_the_job_and_keeps_nothing),
         cmocka_unit_test(with_wait_the_answer_is_the_finished_job),
         cmocka_unit_test(a_wait_that_is_too_short_is_answered_with_202),
         cmocka_unit_test(a_wait_is_cut_to_what_the_server_grants),
