@@ -51,6 +51,8 @@ bool event_matches(const struct event *ev, const struct event_filter *f)
 
     if (f->kinds && !(f->kinds & UINT64_C(1) << ev->kind))
         return false;
+    if (f->has_subject && !uuid7_equal(f->subject, ev->subject))
+        return false;
     if (f->tenant && !text_equal(f->tenant, ev->tenant))
         return false;
     if (is_batch)

@@ -55,6 +55,8 @@ struct event_filter {
     const char *queue;    /* jobs of this queue */
     const char *function; /* jobs of this function; "": command jobs */
     const char *tenant;
+    bool has_subject;
+    struct uuid7 subject;
 };
 bool event_matches(const struct event *ev, const struct event_filter *f);
 

@@ -141,6 +141,11 @@ static void add_string(struct buf *out, const char *text, size_t len)
     buf_add_char(out, '"');
 }
 
+void json_text_add_string(struct buf *out, const char *text)
+{
+    add_string(out, text, strlen(text));
+}
+
 static void add_real(struct buf *out, double number)
 {
     char text[REAL_TEXT_SIZE];

@@ -36,6 +36,8 @@ int json_text_parse(const char *text, size_t len, json_t **ret_json, struct erri
 /* Append the compact UTF-8 text of a value that jobd made or parsed itself. Unlike json_dumps()
  * it writes a real with as few digits as read back the same: 0.1, not 0.10000000000000001. */
 void json_text_add(struct buf *out, const json_t *json);
+/* Append a string as JSON, with its quotes; text is valid UTF-8. */
+void json_text_add_string(struct buf *out, const char *text);
 /* The same as a string of its own; the caller frees it. */
 char *json_text_dump(const json_t *json, size_t *ret_len);
 

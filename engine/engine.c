@@ -248,6 +248,8 @@ static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
         earlier(&wait_us, time_to_due(en));
     if (!en->failing.now && en->progress_due_us != 0)
         earlier(&wait_us, en->progress_due_us - now_us);
+    if (en->feed.due_us != 0)
+        earlier(&wait_us, en->feed.due_us - now_us);
     if (links_pause_end_us(en->links) != 0)
         earlier(&wait_us, links_pause_end_us(en->links) - now_us);
     if (en->draining && !en->drain_forced)
@@ -306,6 +308,7 @@ int engine_run(struct engine *en, struct errinfo *e)
         links_flush(en->links);
         links_reap(en->links);
         update_status(en);
+        feed_tick(&en->feed, en->waiters, clock_mono_us());
         next_waiter_us = waiters_tick(en->waiters, clock_mono_us());
         due = turn_is_due(en, clock_wall_us(), clock_mono_us());
         /* A request that takes many turns must not keep the workers from being heard. */

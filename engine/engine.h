@@ -38,6 +38,8 @@ struct engine_conf {
     size_t max_waiters; /* requests that wait for a job; 0: 20000. Beyond: ERR_LONG_POLLS */
     usec_t idempotency_ttl_us; /* how long answers are remembered for an Idempotency-Key */
     usec_t drain_timeout_us;   /* for running attempts when jobd stops */
+    usec_t event_retention_us; /* how long events are kept; 0: for ever */
+    int64_t max_events;        /* how many are kept; 0: any number */
     int quarantine_after; /* workers that a job may end before it fails for good; 0: any number
                            */
     /* Called once on the engine thread when recovery is done and workers are there; may be

@@ -13,6 +13,7 @@
 #include "base/uuid7.h"
 #include "engine/engine.h"
 #include "engine/failing.h"
+#include "engine/feed.h"
 #include "engine/inbox.h"
 #include "engine/links.h"
 #include "engine/owned.h"
@@ -52,6 +53,9 @@ struct engine {
 
     usec_t progress_due_us; /* monotonic: when what attempts have said is written; 0: nothing */
     usec_t progress_last_us; /* monotonic: when it was last */
+
+    struct feed feed;         /* to those who follow all events */
+    usec_t events_expired_us; /* monotonic: when old events were looked for last */
 
     int epoll_fd;
     int control_fd; /* to the supervisor */

@@ -23,6 +23,9 @@
 #include "pool/spool.h"
 
 #define DUE_BATCH 1000
+/* Old events are looked for this often, and so many rows of them go in one turn. */
+#define EVENTS_EXPIRE_US     USEC_PER_SEC
+#define EVENTS_EXPIRE_BLOCKS 100
 
 void turn_job_changed(struct turn *t, struct uuid7 id, enum job_state state)
 {
@@ -358,6 +361,7 @@ static void turn_publish(struct turn *t)
     en->oldest_answer_us = t->oldest_answer_us;
     effects_publish(&t->effects, en);
     publish_progress(en);
+    feed_commit(&en->feed, en->waiters, store_change_seq(en->conf.store), clock_mono_us());
     drop_endings(en);
     links_flush(en->links);
     crash_point("turn.before_answers");
@@ -415,6 +419,26 @@ bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us
     return false;
 }
 
+/* In pieces, so that no turn takes long: more of them when there is more. An idle server keeps
+ * old events until somebody gives it something to do. */
+static int expire_events(struct turn *t)
+{
+    struct engine *en = t->en;
+    usec_t keep_us = en->conf.event_retention_us;
+    usec_t now_us = clock_mono_us();
+    int r;
+
+    if (now_us < en->events_expired_us + EVENTS_EXPIRE_US)
+        return 0;
+    r = store_events_expire(en->conf.store, keep_us > 0 ? t->now_us - keep_us : 0,
+                            en->conf.max_events, EVENTS_EXPIRE_BLOCKS, &t->err);
+    if (r < 0)
+        return r;
+    if (r < EVENTS_EXPIRE_BLOCKS)
+        en->events_expired_us = now_us;
+    return 0;
+}
+
 static int turn_apply(struct turn *t)
 {
     int r;
@@ -428,6 +452,8 @@ static int turn_apply(struct turn *t)
         r = apply_requests(t);
     if (r == 0)
         r = apply_due(t);
+    if (r == 0)
+        r = expire_events(t);
     if (r == 0)
         r = apply_claims(t);
     if (r == 0)

@@ -22,6 +22,7 @@ struct service {
     const char *data_dir;
     bool allow_commands;
     usec_t long_poll_max_us;
+    usec_t event_heartbeat_us; /* between two lines on a stream of events that is silent */
     struct followers *followers;
     size_t max_body_bytes; /* of a request, and of each job of a batch */
     size_t max_batch_jobs;

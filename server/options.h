@@ -38,6 +38,9 @@ struct settings {
     int64_t log_level; /* enum log_level */
     usec_t drain_timeout_us;
     usec_t long_poll_max_us;
+    usec_t event_heartbeat_us;
+    usec_t event_retention_us;
+    int64_t max_events;
     int64_t max_waiting_jobs;
     usec_t idempotency_ttl_us;
     int64_t max_body_bytes;

@@ -95,6 +95,7 @@ struct store_backend {
     int (*read_idempotency)(struct store_reader *rd, const unsigned char scope[SHA256_BYTES],
                             struct idempotency_record *ret_record, struct errinfo *e);
     int (*read_ping)(struct store_reader *rd, struct errinfo *e);
+    int64_t (*change_seq)(const struct store *st);
     int (*events_expire)(struct store *st, usec_t before_us, int64_t max_events,
                          size_t max_blocks, struct errinfo *e);
     int (*read_events)(struct store_reader *rd, const struct store_event_query *query,

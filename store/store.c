@@ -371,6 +371,11 @@ int store_read_ping(struct store_reader *rd, struct errinfo *e)
     return rd->backend->read_ping(rd, e);
 }
 
+int64_t store_change_seq(const struct store *st)
+{
+    return st->backend->change_seq(st);
+}
+
 int store_events_expire(struct store *st, usec_t before_us, int64_t max_events,
                         size_t max_blocks, struct errinfo *e)
 {

@@ -174,6 +174,8 @@ int store_api_key_rotate(struct store *st, const char *tenant, const struct api_
 /* It was used at that time, or later. One that is not there does not matter. */
 int store_api_key_used(struct store *st, const char *id, usec_t at_us, struct errinfo *e);
 
+/* The number of the last change that is committed. */
+int64_t store_change_seq(const struct store *st);
 /* Forget events from before before_us (0: of any age), and the oldest of more than max_events
  * (0: any number): at most max_blocks rows of several events each. Returns how many rows went;
  * fewer than max_blocks: there is no more to forget. */
@@ -332,7 +334,9 @@ struct store_events {
     int64_t seen_seq;   /* there is nothing else up to this number; ask for more after it */
     bool more;          /* there may be, now */
     int64_t gone_seq;   /* events up to this number are not kept any more */
-    int64_t newest_seq; /* of the last change that is committed */
+    int64_t newest_seq; /* of the last change that is committed; of this job */
+    bool gap;           /* events between after_seq and the first one here are not kept */
+    bool final;         /* read_job_events: the job has come to its end */
 };
 void store_events_fini(struct store_events *events);
 DEFINE_AUTO_FINI(store_events, struct store_events)
@@ -341,8 +345,8 @@ DEFINE_AUTO_FINI(store_events, struct store_events)
  * `more` is set. */
 int store_read_events(struct store_reader *rd, const struct store_event_query *query,
                       struct store_events *ret_events, struct errinfo *e);
-/* Those of one job; of more than STORE_EVENTS_SCAN_MAX the oldest are left out. newest_seq is
- * that of the job. ERR_JOB_NOT_FOUND. */
+/* Those of one job; of more than STORE_EVENTS_SCAN_MAX the oldest are left out.
+ * ERR_JOB_NOT_FOUND. */
 int store_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
                           size_t limit, struct store_events *ret_events, struct errinfo *e);
 /* The request of that scope that is remembered. ERR_NOT_FOUND. */

@@ -81,6 +81,9 @@ bool http_trace(const struct http_req *rq, struct trace *ret_trace);
 /* Whether If-None-Match lists this entity-tag (weak comparison, RFC 9110 13.1.2) or is "*". */
 bool http_none_match(const struct http_req *rq, const char *etag);
 
+/* Whether Accept names text/event-stream. */
+bool http_wants_events(const struct http_req *rq);
+
 /* Continue a suspended request: rq->next runs on an HTTP thread. Any thread; once per
  * HTTP_PENDING; may come before the handler has returned. */
 void http_resume(struct http_req *rq);

@@ -129,6 +129,8 @@ static void take_range(struct accept *a, const char *element, size_t len)
     if (!scan_pair(element, &range) || !strchr(range.name, '/'))
         return;
     a->readable = true;
+    if (strcasecmp(range.name, "text/event-stream") == 0)
+        a->events = type_len >= len || !has_zero_q(element + type_len + 1, len - type_len - 1);
     close = closeness(range.name);
     if (close < a->best || close == 0)
         return;

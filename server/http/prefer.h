@@ -21,6 +21,7 @@ struct accept {
     int best;      /* how closely the best media range matched: 3 type/subtype, 2 type, 1 any */
     bool wanted;   /* its q is above 0 */
     bool readable; /* one media range at least was well-formed */
+    bool events;   /* text/event-stream is named, and not with q=0 */
 };
 
 void accept_feed_json(struct accept *a, const char *line);

@@ -246,6 +246,11 @@ bool http_trace(const struct http_req *rq, struct trace *ret_trace)
     return true;
 }
 
+bool http_wants_events(const struct http_req *rq)
+{
+    return request_of(rq)->seen.accept.events;
+}
+
 struct etag_question {
     const char *etag;
     bool listed;

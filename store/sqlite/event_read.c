@@ -9,7 +9,8 @@
 static const char BOUNDS[] = "SELECT events_gone_seq, change_seq FROM ledger WHERE one = 1";
 static const char FROM[] =
     "SELECT bytes FROM event_block WHERE last_seq >= ?1 ORDER BY last_seq";
-static const char LAST_OF_JOB[] = "SELECT change_seq FROM job WHERE id = ?1 AND id_rand = ?2";
+static const char LAST_OF_JOB[] =
+    "SELECT change_seq, state FROM job WHERE id = ?1 AND id_rand = ?2";
 
 /* What is being put together. */
 struct gathering {
@@ -134,6 +135,8 @@ int sq_read_events(struct store_reader *rd, const struct store_event_query *quer
     r = snapshot_begin(sq_reader_db(rd), &snap, e);
     if (r == 0)
         r = read_bounds(snap, &g.events, e);
+    g.events.gap =
+        query->after_seq < g.events.gone_seq || query->after_seq > g.events.newest_seq;
     if (r == 0)
         r = gather(&g, snap, query, e);
     if (r < 0) {
@@ -147,8 +150,10 @@ int sq_read_events(struct store_reader *rd, const struct store_event_query *quer
 /* -- the events of one job ------------------------------------------------------------------
  */
 
-static int last_of_job(struct db *db, struct uuid7 id, int64_t *ret_seq, struct errinfo *e)
+static int last_of_job(struct db *db, struct uuid7 id, struct store_events *evs,
+                       struct errinfo *e)
 {
+    enum job_state state = JOB_QUEUED;
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
@@ -160,8 +165,10 @@ static int last_of_job(struct db *db, struct uuid7 id, int64_t *ret_seq, struct 
     r = stmt_step(s, e);
     if (r <= 0)
         return r < 0 ? r : tombstone_missing(db, id, e);
-    *ret_seq = stmt_col_i64(s, 0);
-    return 0;
+    evs->newest_seq = stmt_col_i64(s, 0);
+    r = row_state(s, 1, &state, e);
+    evs->final = job_state_is_final(state);
+    return r;
 }
 
 /* The event of this number. 1: found, and kept when g is not NULL; 0: there is none. */
@@ -201,6 +208,7 @@ struct chain {
     int64_t *seqs;
     size_t count;
     size_t room;
+    int64_t rest_seq; /* where it goes on: not looked at, or not kept */
 };
 
 static void chain_fini(struct chain *c)
@@ -216,15 +224,16 @@ static int follow_chain(struct db *db, int64_t seq, int64_t after_seq, struct ch
     struct event ev = { 0 };
     int r;
 
-    for (; seq > after_seq && c->count < STORE_EVENTS_SCAN_MAX; seq = ev.prev_seq) {
-        r = find_event(db, seq, NULL, &ev, e);
+    for (c->rest_seq = seq; c->rest_seq > after_seq && c->count < STORE_EVENTS_SCAN_MAX;
+         c->rest_seq = ev.prev_seq) {
+        r = find_event(db, c->rest_seq, NULL, &ev, e);
         if (r <= 0)
             return r;
         if (c->count == c->room) {
             c->room = c->room ? 2 * c->room : 16;
             c->seqs = mem_resize(c->seqs, c->room, sizeof *c->seqs);
         }
-        c->seqs[c->count++] = seq;
+        c->seqs[c->count++] = c->rest_seq;
     }
     return 0;
 }
@@ -249,20 +258,19 @@ static int gather_job(struct gathering *g, struct db *db, struct uuid7 id, int64
                       size_t limit, struct errinfo *e)
 {
     AUTO_FINI(chain) struct chain c = { 0 };
-    int64_t newest_seq = 0;
+    struct store_events *evs = &g->events;
     int r;
 
-    r = read_bounds(db, &g->events, e);
+    r = read_bounds(db, evs, e);
     if (r == 0)
-        r = last_of_job(db, id, &newest_seq, e);
+        r = last_of_job(db, id, evs, e);
+    if (r == 0)
+        r = follow_chain(db, evs->newest_seq,
+                         after_seq > evs->gone_seq ? after_seq : evs->gone_seq, &c, e);
     if (r < 0)
         return r;
-    g->events.newest_seq = newest_seq;
-    if (newest_seq <= g->events.gone_seq)
-        return 0;
-    r = follow_chain(db, newest_seq,
-                     after_seq > g->events.gone_seq ? after_seq : g->events.gone_seq, &c, e);
-    return r < 0 ? r : gather_chain(g, db, &c, limit, e);
+    evs->gap = c.rest_seq > after_seq;
+    return gather_chain(g, db, &c, limit, e);
 }
 
 int sq_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,

@@ -180,6 +180,11 @@ static int sq_commit(struct store *st, struct errinfo *e)
     return 0;
 }
 
+static int64_t sq_change_seq(const struct store *st)
+{
+    return ((const struct sq *)st)->committed.change_seq;
+}
+
 const struct store_backend store_sqlite = {
     .name = "sqlite",
     .open = sq_open,
@@ -236,6 +241,7 @@ const struct store_backend store_sqlite = {
     .read_api_keys = sq_read_api_keys,
     .read_idempotency = sq_read_idempotency,
     .read_ping = sq_read_ping,
+    .change_seq = sq_change_seq,
     .events_expire = sq_events_expire,
     .read_events = sq_read_events,
     .read_job_events = sq_read_job_events,

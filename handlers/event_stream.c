@@ -1,0 +1,252 @@
+#include "handlers/event_stream.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "domain/event_json.h"
+#include "engine/feed.h"
+#include "engine/waiters.h"
+#include "handlers/common.h"
+#include "handlers/follow.h"
+
+/* Events that are read at once: about as much as is sent at once. */
+#define PIECE_MAX 64
+/* When to come back, in milliseconds. */
+#define RETRY "retry: 3000\n\n"
+#define BEAT  ": hb\n\n"
+/* Heartbeats are sent on the ticks of a coarse clock, many streams' at once: waking connections
+ * together is a hundred times cheaper than one by one. */
+#define BEATS_PER_TICK 8
+
+struct event_stream {
+    const struct service *sv;
+    bool of_job;
+    bool resumed;
+    bool ended;
+    struct uuid7 id;
+    struct event_filter filter; /* its texts are ours */
+    char *traceparent;
+    int64_t after_seq;
+    struct buf pending; /* to be sent, from sent on; freed when all is */
+    size_t sent;
+    usec_t beat_us; /* monotonic: when the next heartbeat is due */
+    struct waiter waiter;
+};
+
+/* -- what is sent ---------------------------------------------------------------------------
+ */
+
+static void set_beat(struct event_stream *s)
+{
+    usec_t pause_us = s->sv->event_heartbeat_us;
+    usec_t tick_us = pause_us / BEATS_PER_TICK;
+
+    s->beat_us = (clock_mono_us() + pause_us) / tick_us * tick_us;
+}
+
+static ssize_t take(struct event_stream *s, char *block, size_t room)
+{
+    size_t left = s->pending.len - s->sent;
+    size_t n = left < room ? left : room;
+
+    if (n == 0)
+        return 0;
+    memcpy(block, s->pending.data + s->sent, n);
+    s->sent += n;
+    if (s->sent == s->pending.len) {
+        buf_fini(&s->pending);
+        s->sent = 0;
+    }
+    set_beat(s);
+    return (ssize_t)n;
+}
+
+static void add_event(struct event_stream *s, const struct event *ev)
+{
+    buf_printf(&s->pending, "id: %" PRId64 "\nevent: %s\ndata: ", ev->seq,
+               event_kind_name(ev->kind));
+    event_json_add(&s->pending, ev, s->traceparent);
+    buf_add_str(&s->pending, "\n\n");
+}
+
+/* Events are missing: what the client has put together may be wrong. With an id, so that it
+ * does not come back to the same place. */
+static void add_reset(struct event_stream *s, int64_t id, int64_t oldest)
+{
+    buf_printf(&s->pending,
+               "id: %" PRId64 "\nevent: stream.reset\ndata: {\"oldest_id\":\"%" PRId64
+               "\"}\n\n",
+               id, oldest);
+}
+
+/* -- what is new ----------------------------------------------------------------------------
+ */
+
+static int look_at_job(struct event_stream *s, struct store_reader *rd, struct errinfo *e)
+{
+    AUTO_FINI(store_events) struct store_events evs = { 0 };
+    int r;
+
+    r = store_read_job_events(rd, s->id, s->after_seq, PIECE_MAX, &evs, e);
+    if (r == ERR_JOB_NOT_FOUND || r == ERR_JOB_EXPIRED) { /* it was removed */
+        s->ended = true;
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    if (evs.gap && s->resumed) {
+        int64_t oldest = evs.count > 0 ? evs.items[0].seq : evs.newest_seq + 1;
+
+        add_reset(s, oldest - 1, oldest);
+    }
+    for (size_t i = 0; i < evs.count; i++)
+        add_event(s, &evs.items[i]);
+    s->resumed = true;
+    s->after_seq = evs.gap && evs.count == 0 ? evs.newest_seq : evs.seen_seq;
+    s->ended = evs.final && !evs.more;
+    return 0;
+}
+
+static int look_at_all(struct event_stream *s, struct store_reader *rd, struct errinfo *e)
+{
+    const struct store_event_query query = { s->after_seq, s->filter, PIECE_MAX };
+    AUTO_FINI(store_events) struct store_events evs = { 0 };
+    int r;
+
+    r = store_read_events(rd, &query, &evs, e);
+    if (r < 0)
+        return r;
+    if (evs.gap) {
+        s->after_seq = s->after_seq > evs.newest_seq ? evs.newest_seq : evs.gone_seq;
+        add_reset(s, s->after_seq, evs.gone_seq + 1);
+        return 0;
+    }
+    for (size_t i = 0; i < evs.count; i++)
+        add_event(s, &evs.items[i]);
+    s->after_seq = evs.seen_seq;
+    return 0;
+}
+
+/* 1: there is something to send, or the end; 0: there is not. */
+static int look(struct event_stream *s, struct errinfo *e)
+{
+    AUTO_FINI(borrow) struct borrow b = { 0 };
+    int r;
+
+    r = borrow_get(&b, s->sv, e);
+    if (r == 0)
+        r = s->of_job ? look_at_job(s, b.reader, e) : look_at_all(s, b.reader, e);
+    if (r < 0)
+        return r;
+    if (s->pending.len == 0 && !s->ended && clock_mono_us() >= s->beat_us)
+        buf_add_str(&s->pending, BEAT);
+    return s->pending.len > 0 || s->ended;
+}
+
+/* On the engine thread. */
+static void wake(struct waiter *w)
+{
+    http_resume(w->ctx);
+}
+
+/* Registered first, so that no event is missed. 1: there is something; 0: rq will be resumed.
+ */
+static int wait_for_news(struct event_stream *s, struct http_req *rq, struct errinfo *e)
+{
+    struct waiters *table = engine_waiters(s->sv->engine);
+    int r;
+
+    s->waiter = (struct waiter){ .job_id = s->of_job ? s->id : FEED_ALL,
+                                 .any_change = true,
+                                 .deadline_us = s->beat_us,
+                                 .wake = wake,
+                                 .ctx = rq };
+    r = waiters_add(table, &s->waiter, e);
+    if (r == ERR_DRAINING) {
+        s->ended = true;
+        return 1;
+    }
+    if (r < 0)
+        return r;
+    r = look(s, e);
+    if (r == 0)
+        return 0;
+    /* Woken meanwhile: it is called again, and must not go on before. */
+    return waiters_remove(table, &s->waiter) ? r : 0;
+}
+
+static ssize_t read_more(void *ctx, struct http_req *rq, char *block, size_t room)
+{
+    struct event_stream *s = ctx;
+    struct errinfo e = { 0 };
+
+    for (;;) {
+        ssize_t n = take(s, block, room);
+        int r;
+
+        if (n > 0)
+            return n;
+        if (s->ended)
+            return HTTP_STREAM_END;
+        r = look(s, &e);
+        if (r == 0)
+            r = wait_for_news(s, rq, &e);
+        if (r < 0) {
+            log_error("events.unreadable", LSTR("reason", e.text));
+            return HTTP_STREAM_BREAK;
+        }
+        if (r == 0)
+            return HTTP_STREAM_WAIT;
+    }
+}
+
+/* -- begin and end --------------------------------------------------------------------------
+ */
+
+static void stream_free(void *ctx)
+{
+    struct event_stream *s = ctx;
+
+    (void)atomic_fetch_sub(&s->sv->followers->count, 1);
+    buf_fini(&s->pending);
+    free(s->traceparent);
+    free((char *)(uintptr_t)s->filter.queue);
+    free((char *)(uintptr_t)s->filter.function);
+    free((char *)(uintptr_t)s->filter.tenant);
+    free(s);
+}
+
+int event_stream_reply(const struct service *sv, struct http_resp *rs,
+                       const struct event_stream_start *start)
+{
+    struct http_stream stream = { read_more, stream_free, NULL };
+    struct followers *all = sv->followers;
+    struct event_stream *s;
+
+    if (atomic_fetch_add(&all->count, 1) >= all->max) {
+        (void)atomic_fetch_sub(&all->count, 1);
+        return err_set(&rs->err, ERR_LONG_POLLS, "%u streams are open already", all->max);
+    }
+    s = mem_new0(sizeof *s);
+    s->sv = sv;
+    s->of_job = start->of_job;
+    s->resumed = start->resumed;
+    s->id = start->id;
+    s->traceparent = mem_str_or_null(start->traceparent);
+    s->filter = start->filter;
+    s->filter.queue = mem_str_or_null(start->filter.queue);
+    s->filter.function = mem_str_or_null(start->filter.function);
+    s->filter.tenant = mem_str_or_null(start->filter.tenant);
+    s->after_seq = start->after_seq;
+    buf_add_str(&s->pending, RETRY);
+    set_beat(s);
+    stream.ctx = s;
+    /* Gateways must pass events on as they come (X-Accel-Buffering: nginx). */
+    http_set_header(rs, "Cache-Control", "no-store");
+    http_set_header(rs, "X-Accel-Buffering", "no");
+    return http_reply_stream(rs, 200, "text/event-stream", &stream, HTTP_LENGTH_UNKNOWN);
+}
