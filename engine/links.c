@@ -117,8 +117,12 @@ static int take_outcome(struct links *ls, struct link *link, const char *body, s
         outcome_fini(&outcome);
         return r;
     }
-    if (!outcome_is_release(&outcome))
+    if (outcome_is_release(&outcome)) {
+        pace_note_returned(&link->pace);
+    } else {
         link->jobs_total++;
+        pace_note(&link->pace, outcome.finished_at_us - outcome.started_at_us);
+    }
     ls->events.on_outcome(ls->events.ctx, link, &outcome);
     return 0;
 }

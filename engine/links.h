@@ -15,6 +15,7 @@
 #include "base/clean.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "engine/pace.h"
 #include "pool/proto.h"
 
 struct links;
@@ -26,7 +27,8 @@ struct link {
     char pool[65];
     unsigned capacity; /* attempts that it takes at once; 0: none now */
     usec_t started_at_us;
-    int64_t jobs_total;         /* attempts that it has ended */
+    int64_t jobs_total; /* attempts that it has ended */
+    struct pace pace;
     struct proto_status status; /* of the host of a program: the latest */
     int fd;
     bool broken;  /* closed or misbehaving: to be reaped */

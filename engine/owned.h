@@ -29,8 +29,16 @@ struct owned {
     UT_hash_handle hh;
 };
 
+/* How many a worker has that are not settled. */
+struct owned_load {
+    int64_t worker_id;
+    unsigned busy;
+    UT_hash_handle hh;
+};
+
 struct owned_table {
     struct owned *by_key;
+    struct owned_load *by_worker; /* those that have any */
 };
 
 /* The new entry, borrowed from the table. */
@@ -42,6 +50,8 @@ struct owned *owned_find(const struct owned_table *t, struct uuid7 id);
 struct owned *owned_find_attempt(const struct owned_table *t, struct uuid7 id, int attempt);
 /* Note what it says, for the next transaction; message is taken. */
 void owned_progress(struct owned *o, int ppm, char *take_message);
+/* Its outcome has come. */
+void owned_settle(struct owned_table *t, struct owned *o);
 void owned_remove(struct owned_table *t, struct uuid7 id, int attempt);
 size_t owned_count(const struct owned_table *t);
 /* Those of one worker that are not settled: what it still has to do. */

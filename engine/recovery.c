@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "engine/output.h"
 #include "engine/state.h"
+#include "pool/begun.h"
 #include "pool/paths.h"
 #include "pool/spool.h"
 #include "pool/workdir.h"
@@ -40,7 +41,8 @@ void engine_settle_lost(struct engine *en, const struct owned *o, const char *wh
     if (r != ERR_NOT_FOUND)
         log_error("outcome.unreadable", LSTR("error", e.text));
     outcome_fini(&outcome);
-    if (r == ERR_NOT_FOUND && !why) {
+    if (r == ERR_NOT_FOUND &&
+        (!why || begun_ask(en->conf.data_dir, o->worker_id, o->id, o->attempt) == BEGUN_NO)) {
         engine_settle_never_started(en, o);
         return;
     }
@@ -134,6 +136,38 @@ static void remove_stray_outcomes(struct engine *en)
     (void)closedir(dir);
 }
 
+static bool owns_any(const struct engine *en, int64_t worker_id)
+{
+    for (const struct owned *o = en->owned.by_key; o; o = o->hh.next)
+        if (o->worker_id == worker_id)
+            return true;
+    return false;
+}
+
+void recovery_forget_worker(struct engine *en, int64_t worker_id)
+{
+    if (!owns_any(en, worker_id)) /* else it may be asked for again after a crash of ours */
+        begun_forget(en->conf.data_dir, worker_id);
+}
+
+static void remove_stray_begun(struct engine *en)
+{
+    char path[PATHS_SIZE];
+    DIR *dir = opendir(paths_begun_dir(en->conf.data_dir, path));
+    const struct dirent *entry;
+
+    if (!dir)
+        return;
+    while ((entry = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own stream */
+        int64_t worker_id;
+
+        if (text_to_i64(entry->d_name, 1, INT64_MAX, &worker_id) &&
+            !worker_lives(en->conf.start, worker_id))
+            recovery_forget_worker(en, worker_id);
+    }
+    (void)closedir(dir);
+}
+
 int recovery_run(struct engine *en, struct errinfo *e)
 {
     struct store *st = en->conf.store;
@@ -158,6 +192,7 @@ int recovery_run(struct engine *en, struct errinfo *e)
         return r;
     }
     remove_stray_outcomes(en);
+    remove_stray_begun(en);
     log_info("engine.recovered", LI64("waiting", en->waiting_jobs),
              LI64("in_hand", owned_count(&en->owned)));
     return 0;

@@ -43,7 +43,7 @@ void engine_settle(struct engine *en, int64_t worker_id, bool from_spool,
         outcome_fini(take_outcome);
         return;
     }
-    owned->settled = true;
+    owned_settle(&en->owned, owned);
     end = mem_new0(sizeof *end);
     end->outcome = *take_outcome;
     end->worker_id = worker_id;
@@ -176,4 +176,5 @@ void reports_worker_exited(struct engine *en, const struct control_msg *msg)
     for (const struct owned *o = en->owned.by_key; o; o = o->hh.next)
         if (o->worker_id == msg->worker_id && !o->settled)
             engine_settle_lost(en, o, why);
+    recovery_forget_worker(en, msg->worker_id);
 }

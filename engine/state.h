@@ -106,9 +106,12 @@ void turn_run(struct engine *en, struct engine_request *requests);
 /* Answer those that would go on in the next turn with why: there is none. */
 void turn_refuse_unfinished(struct engine *en, const struct errinfo *why);
 /* Whether a turn would do something even without requests. */
-bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us);
+bool turn_is_due(struct engine *en, usec_t now_wall_us, usec_t now_mono_us);
 
 /* recovery.c: at start, before the first turn. */
 int recovery_run(struct engine *en, struct errinfo *e);
+/* The worker is dead: which attempts it had begun is of no interest once the ledger has them.
+ */
+void recovery_forget_worker(struct engine *en, int64_t worker_id);
 
 #endif

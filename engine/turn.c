@@ -209,112 +209,6 @@ static int apply_due(struct turn *t)
     return store_next_due(st, &t->next_due_us, &t->err);
 }
 
-/* -- claims ---------------------------------------------------------------------------------
- */
-
-/* A claimed job that cannot be run as it is ends here: its function has changed since the
- * submit. */
-static int reject(struct turn *t, const struct job *job, const struct errinfo *why)
-{
-    AUTO_FINI(outcome)
-    struct outcome o = { .job_id = job->id,
-                         .attempt = job->attempt,
-                         .cause = CAUSE_REJECTED,
-                         .exit_code = -1,
-                         .started_at_us = t->now_us,
-                         .finished_at_us = t->now_us };
-    int r;
-
-    o.message = mem_str(why->text);
-    r = store_job_finish(t->en->conf.store, &o, JOB_FAILED, t->now_us, &t->err);
-    if (r < 0)
-        return r;
-    turn_job_changed(t, job->id, JOB_FAILED);
-    return 0;
-}
-
-/* Returns 1 when an order goes out, 0 when the job was rejected. */
-static int dispatch(struct turn *t, const struct link *link, const struct job *job)
-{
-    const struct function *fn = NULL;
-    struct errinfo why = { 0 };
-    struct order *order;
-    struct effect *f;
-    int r;
-
-    if (job->function) {
-        fn = function_find(t->en->conf.functions, job->function);
-        if (!fn) {
-            (void)err_set(&why, ERR_VALIDATION, "the configuration has no function %s any more",
-                          job->function);
-            return reject(t, job, &why);
-        }
-    }
-    order = mem_new0(sizeof *order);
-    r = order_build(job, fn, function_ceiling(t->en->conf.functions, fn), order, &why);
-    if (r < 0) {
-        order_fini(order);
-        free(order);
-        return reject(t, job, &why);
-    }
-    turn_job_changed(t, job->id, JOB_RUNNING);
-    f = effects_add(&t->effects, EFFECT_RUN, job->id);
-    f->attempt = job->attempt;
-    f->worker_id = link->worker_id;
-    f->started_at_us = t->now_us;
-    f->order = order;
-    return 1;
-}
-
-/* Give one worker as many attempts as it takes. */
-static int claim_for(struct turn *t, const struct link *link, struct pool *pool, size_t room)
-{
-    int r;
-
-    while (room > 0 && pool->may_have_jobs) {
-        AUTO_FINI(job) struct job job = { 0 };
-
-        r = store_job_claim(t->en->conf.store, pool->name, link->worker_id, link->pid,
-                            t->now_us, &job, &t->err);
-        if (r == ERR_NOT_FOUND) {
-            pool->may_have_jobs = false;
-            return 0;
-        }
-        if (r < 0)
-            return r;
-        t->waiting_delta -= 1;
-        r = dispatch(t, link, &job);
-        if (r < 0)
-            return r;
-        room -= (size_t)r;
-    }
-    return 0;
-}
-
-static int apply_claims(struct turn *t)
-{
-    struct engine *en = t->en;
-    int r;
-
-    if (en->draining)
-        return 0;
-    for (struct link *link = links_first(en->links); link; link = link->next) {
-        struct pool *pool =
-            link->worker_id != 0 && !link->broken ? engine_pool(en, link->pool) : NULL;
-        size_t held;
-
-        if (!pool || !pool->may_have_jobs)
-            continue;
-        held = owned_count_of(&en->owned, link->worker_id);
-        if (held >= link->capacity)
-            continue;
-        r = claim_for(t, link, pool, link->capacity - held);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 /* -- after the commit -----------------------------------------------------------------------
  */
 
@@ -394,7 +288,7 @@ static void turn_abandon(struct turn *t)
 /* -- the turn -------------------------------------------------------------------------------
  */
 
-bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
+bool turn_is_due(struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
 {
     if (en->failing.now)
         return now_mono_us >= en->failing.retry_us;
@@ -404,19 +298,7 @@ bool turn_is_due(const struct engine *en, usec_t now_wall_us, usec_t now_mono_us
         return true;
     if (en->progress_due_us != 0 && en->progress_due_us <= now_mono_us)
         return true;
-    if (en->draining)
-        return false;
-    for (const struct link *link = links_first(en->links); link; link = link->next) {
-        const struct pool *pool;
-
-        if (link->worker_id == 0 || link->broken)
-            continue;
-        for (pool = en->pools; pool < en->pools + en->pool_count; pool++)
-            if (pool->may_have_jobs && text_equal(pool->name, link->pool) &&
-                owned_count_of(&en->owned, link->worker_id) < link->capacity)
-                return true;
-    }
-    return false;
+    return claims_are_due(en);
 }
 
 /* In pieces, so that no turn takes long: more of them when there is more. An idle server keeps
@@ -455,7 +337,7 @@ static int turn_apply(struct turn *t)
     if (r == 0)
         r = expire_events(t);
     if (r == 0)
-        r = apply_claims(t);
+        r = claims_apply(t);
     if (r == 0)
         r = idempotency_forget(t);
     crash_point("turn.before_commit");

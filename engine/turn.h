@@ -27,6 +27,10 @@ void turn_note_due(struct turn *t, usec_t at_us);
 /* Jobs of this pool may be queued. */
 void turn_wake_pool(struct turn *t, const char *pool);
 
+/* Give queued jobs to workers. Whether there is anything to give and somebody to take it. */
+int claims_apply(struct turn *t);
+bool claims_are_due(struct engine *en);
+
 /* -- requests: one function for each engine_op, in a file of its own -------------------------
  *
  * Applies the request inside the open transaction. What is wrong with the request goes to

@@ -25,9 +25,9 @@
 struct attempt_host {
     struct loop *loop;
     const char *data_dir;
-    int64_t output_max_bytes;     /* kept of each stream */
-    struct workdirs *workdirs;    /* NULL: attempts have no directory of their own */
-    const struct cage_host *cage; /* NULL: no control groups, nobody is detached */
+    int64_t output_max_bytes;  /* kept of each stream */
+    struct workdirs *workdirs; /* NULL: attempts have no directory of their own */
+    struct cage_host *cage;    /* NULL: no control groups, nobody is detached */
     /* What the attempt says of itself. fraction < 0: not given; message may be NULL. */
     void (*on_progress)(void *ctx, const struct proto_attempt *which, double fraction,
                         const char *message);

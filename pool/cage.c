@@ -17,37 +17,86 @@ static unsigned bit(enum limit limit)
 
 /* ---- making it --------------------------------------------------------------------------- */
 
+static void leaf_none(struct cage_leaf *leaf)
+{
+    cgroup_none(&leaf->group);
+    cgroup_meter_none(&leaf->meter);
+    leaf->limits = 0;
+}
+
+static void leaf_remove(const struct cage_host *host, struct cage_leaf *leaf)
+{
+    cgroup_meter_close(&leaf->meter);
+    cgroup_leaf_remove(host->worker, &leaf->group);
+}
+
+/* Whether a group would have to keep anything for them. */
+static bool want_group_limits(const struct limits *l)
+{
+    return l->values[LIMIT_MEMORY] > 0 || l->values[LIMIT_PROCESSES] > 0 ||
+           l->values[LIMIT_CPU] > 0;
+}
+
 static void make_leaf(struct cage *c)
 {
     static unsigned last_number; /* of this process */
+    struct cage_host *host = c->host;
     struct errinfo e;
 
-    if (!c->host->worker || !cgroup_exists(c->host->worker))
+    if (!host->worker || !cgroup_exists(host->worker))
         return;
-    if (cgroup_leaf_make(c->host->worker, ++last_number, &c->limits, &c->leaf, &c->by_cgroup,
-                         &e) < 0) {
-        c->by_cgroup = 0;
+    if (host->has_spare && !want_group_limits(&c->limits)) {
+        c->leaf = host->spare;
+        host->has_spare = false;
+    } else if (cgroup_leaf_make(host->worker, ++last_number, &c->limits, &c->leaf.group,
+                                &c->leaf.limits, &e) < 0) {
         log_warn("cgroup.no_leaf", LSTR("reason", e.text)); /* the subreaper holds them */
+        leaf_none(&c->leaf);
         return;
+    } else {
+        cgroup_meter_open(&c->leaf.meter, &c->leaf.group);
     }
+    c->by_cgroup = c->leaf.limits;
     c->has_leaf = true;
 }
 
-void cage_open(struct cage *c, const struct cage_host *host, const struct limits *limits)
+void cage_open(struct cage *c, struct cage_host *host, const struct limits *limits)
 {
-    static const struct cage_host nothing;
+    static struct cage_host nothing;
 
     *c = (struct cage){ .host = host ? host : &nothing, .limits = *limits };
-    cgroup_none(&c->leaf);
+    leaf_none(&c->leaf);
     make_leaf(c);
     cage_mark(c);
 }
 
+/* Making and removing a group costs more than the rest of a short attempt. In one that was
+ * killed once, recent kernels kill also who is born there later. */
+static bool can_be_kept(const struct cage *c)
+{
+    return !c->host->has_spare && !c->leaf.killed && c->leaf.limits == 0 &&
+           !want_group_limits(&c->limits) && cgroup_holds(&c->leaf.group) &&
+           cgroup_is_empty(&c->leaf.group);
+}
+
 void cage_close(struct cage *c)
 {
-    if (c->has_leaf)
-        cgroup_leaf_remove(c->host->worker, &c->leaf);
+    if (!c->has_leaf)
+        return;
+    if (can_be_kept(c)) {
+        c->host->spare = c->leaf;
+        c->host->has_spare = true;
+    } else {
+        leaf_remove(c->host, &c->leaf);
+    }
     c->has_leaf = false;
+}
+
+void cage_host_close(struct cage_host *host)
+{
+    if (host->has_spare)
+        leaf_remove(host, &host->spare);
+    host->has_spare = false;
 }
 
 /* ---- limits of each process -------------------------------------------------------------- */
@@ -117,12 +166,15 @@ int cage_spawn(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid, const char
     _Static_assert(CGROUP_TREES <= SPAWN_GROUPS_MAX, "SPAWN_GROUPS_MAX is too small");
     *ret_stage = "cgroup";
     if (c->has_leaf)
-        r = cgroup_open_procs(&c->leaf, procs, e);
+        r = cgroup_open_procs(&c->leaf.group, procs, e);
     if (r < 0)
         return r;
     for (int t = 0; t < CGROUP_TREES; t++)
         if (procs[t] >= 0)
             sc->groups[sc->group_count++] = procs[t];
+    sc->born_in_group = procs[CGROUP_V2] >= 0; /* the first of the trees */
+    sc->group_dir = c->leaf.group.dirs[CGROUP_V2];
+    sc->signals_are_default = c->host->signals_are_default;
     add_limits(c, sc);
     sc->no_new_privs = c->host->no_new_privs;
     r = spawn(sc, ret_pid, ret_stage, e);
@@ -166,10 +218,16 @@ void cage_signal(const struct cage *c, int signal_number)
     (void)tree_signal(signal_number, spare_of(c), spare_ctx(c));
 }
 
-void cage_kill(const struct cage *c)
+static void kill_leaf(struct cage *c)
+{
+    cgroup_kill(&c->leaf.group);
+    c->leaf.killed = true;
+}
+
+void cage_kill(struct cage *c)
 {
     if (c->has_leaf)
-        cgroup_kill(&c->leaf);
+        kill_leaf(c);
     cage_signal(c, SIGKILL);
 }
 
@@ -183,12 +241,12 @@ static int sweep_leaf(struct cage *c)
 {
     int killed = 0;
 
-    while (c->has_leaf && cgroup_holds(&c->leaf) && !cgroup_is_empty(&c->leaf)) {
-        killed += cgroup_count(&c->leaf);
-        cgroup_kill(&c->leaf);
-        if (!cgroup_await_empty(&c->leaf, KILL_WAIT_US))
-            log_warn("cgroup.still_populated", LSTR("group", c->leaf.name),
-                     LI64("processes", cgroup_count(&c->leaf)));
+    while (c->has_leaf && cgroup_holds(&c->leaf.group) && !cgroup_is_empty(&c->leaf.group)) {
+        killed += cgroup_count(&c->leaf.group);
+        kill_leaf(c);
+        if (!cgroup_await_empty(&c->leaf.group, KILL_WAIT_US))
+            log_warn("cgroup.still_populated", LSTR("group", c->leaf.group.name),
+                     LI64("processes", cgroup_count(&c->leaf.group)));
     }
     return killed;
 }
@@ -199,7 +257,7 @@ int cage_sweep(struct cage *c, bool none_left)
 
     if (!none_left)
         killed = tree_sweep(spare_of(c), spare_ctx(c));
-    if (c->has_leaf && !cgroup_is_empty(&c->leaf)) {
+    if (c->has_leaf && !cgroup_is_empty(&c->leaf.group)) {
         killed += sweep_leaf(c);
         killed += tree_sweep(spare_of(c), spare_ctx(c));
     }
@@ -234,7 +292,7 @@ int cage_detach(struct cage *c)
         (void)tree_each(detached_spares, r.detached, release_one, &r);
     } while (r.count > before);
     if (c->has_leaf && c->host->base)
-        cgroup_detach(&c->leaf, c->host->base);
+        cgroup_detach(&c->leaf.group, c->host->base);
     return r.count;
 }
 
@@ -248,14 +306,14 @@ static usec_t usec_of(struct timeval t)
 void cage_mark(struct cage *c)
 {
     (void)getrusage(RUSAGE_CHILDREN, &c->before); /* cannot fail */
-    cgroup_usage(&c->leaf, &c->leaf_before);
+    cgroup_meter_read(&c->leaf.meter, &c->leaf_before);
 }
 
 usec_t cage_cpu_us(const struct cage *c)
 {
     struct cgroup_usage now;
 
-    cgroup_usage(&c->leaf, &now);
+    cgroup_meter_read(&c->leaf.meter, &now);
     if (now.user_us < 0 || now.system_us < 0)
         return -1;
     return now.user_us + now.system_us - c->leaf_before.user_us - c->leaf_before.system_us;
@@ -267,7 +325,7 @@ void cage_cost(const struct cage *c, struct cage_cost *ret_cost)
     struct rusage now;
 
     (void)getrusage(RUSAGE_CHILDREN, &now); /* cannot fail */
-    cgroup_usage(&c->leaf, &leaf);
+    cgroup_meter_read(&c->leaf.meter, &leaf);
     *ret_cost = (struct cage_cost){
         .user_us = usec_of(now.ru_utime) - usec_of(c->before.ru_utime),
         .system_us = usec_of(now.ru_stime) - usec_of(c->before.ru_stime),
@@ -287,8 +345,8 @@ void cage_cost(const struct cage *c, struct cage_cost *ret_cost)
 
 void cage_report(const struct cage *c, const struct cage_cost *cost, struct outcome *o)
 {
-    o->containment =
-        c->has_leaf && cgroup_holds(&c->leaf) ? CONTAINMENT_CGROUP : CONTAINMENT_SUBREAPER;
+    o->containment = c->has_leaf && cgroup_holds(&c->leaf.group) ? CONTAINMENT_CGROUP
+                                                                 : CONTAINMENT_SUBREAPER;
     o->limits_enforced = c->enforced;
     o->limits_by_cgroup = c->by_cgroup;
     o->user_cpu_us = cost->user_us;

@@ -16,9 +16,18 @@
 #include "domain/limits.h"
 #include "domain/outcome.h"
 #include "pool/cgroup.h"
+#include "pool/cgroup_meter.h"
 #include "pool/detached.h"
 #include "pool/kin.h"
 #include "pool/spawn.h"
+
+/* A control group for one program at a time, and what it has used. */
+struct cage_leaf {
+    struct cgroup group;
+    struct cgroup_meter meter;
+    unsigned limits; /* bit 1 << limit: those that it keeps */
+    bool killed;     /* all that was in it, once */
+};
 
 /* Of a worker; zero (with groups that are NULL) is fine. */
 struct cage_host {
@@ -26,11 +35,14 @@ struct cage_host {
     const struct cgroup *worker; /* NULL: no control groups */
     struct detached *detached;   /* NULL: nobody can be detached */
     bool no_new_privs;
+    bool signals_are_default; /* in this process, all of them */
+    struct cage_leaf spare;   /* an empty one without limits, for the next cage */
+    bool has_spare;
 };
 
 struct cage {
-    const struct cage_host *host;
-    struct cgroup leaf;
+    struct cage_host *host;
+    struct cage_leaf leaf;
     bool has_leaf;
     unsigned enforced;  /* bit 1 << limit */
     unsigned by_cgroup; /* of these */
@@ -54,7 +66,7 @@ struct cage_cost {
 };
 
 /* Make it ready for a program with these limits. */
-void cage_open(struct cage *c, const struct cage_host *host, const struct limits *limits);
+void cage_open(struct cage *c, struct cage_host *host, const struct limits *limits);
 /* Start a program in it: spawn() with the groups and limits of the cage added to sc. */
 int cage_spawn(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid, const char **ret_stage,
                struct errinfo *e);
@@ -62,7 +74,7 @@ int cage_spawn(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid, const char
 /* Send it to every process in the cage, as tree_signal() does. */
 void cage_signal(const struct cage *c, int signal_number);
 /* SIGKILL to all at once. */
-void cage_kill(const struct cage *c);
+void cage_kill(struct cage *c);
 /* Whether nobody is left in it, dead or alive. */
 bool cage_is_empty(const struct cage *c);
 /* Let go of those who are in it: they live on. Returns how many they are. */
@@ -79,7 +91,10 @@ void cage_cost(const struct cage *c, struct cage_cost *ret_cost);
 /* What held it, what limited it and, of the cost, what it was. */
 void cage_report(const struct cage *c, const struct cage_cost *cost, struct outcome *o);
 
-/* Remove it; it is empty. One that was never opened (zero) is fine. */
+/* It is empty: remove it, or keep its group for the next one. A cage that was never opened
+ * (zero) is fine. */
 void cage_close(struct cage *c);
+/* No cage is open any more: remove the group that was kept. */
+void cage_host_close(struct cage_host *host);
 
 #endif

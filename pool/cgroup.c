@@ -332,27 +332,6 @@ int cgroup_open_procs(const struct cgroup *g, int ret_fds[CGROUP_TREES], struct 
     return r;
 }
 
-void cgroup_usage(const struct cgroup *g, struct cgroup_usage *ret_usage)
-{
-    int v2 = g->dirs[CGROUP_V2];
-    int v1_memory = g->dirs[CGROUP_V1_MEMORY];
-    int v1_pids = g->dirs[CGROUP_V1_PIDS];
-
-    *ret_usage = (struct cgroup_usage){ .user_us = -1, .system_us = -1 };
-    if (v2 >= 0) {
-        ret_usage->user_us = get_field(v2, "cpu.stat", "user_usec");
-        ret_usage->system_us = get_field(v2, "cpu.stat", "system_usec");
-    }
-    if (v1_memory >= 0)
-        ret_usage->oom_kills = get_field(v1_memory, "memory.oom_control", "oom_kill");
-    else if (v2 >= 0 && (g->power & CGROUP_MEMORY))
-        ret_usage->oom_kills = get_field(v2, "memory.events", "oom_kill");
-    if (v1_pids >= 0)
-        ret_usage->pids_refused = get_field(v1_pids, "pids.events", "max");
-    else if (v2 >= 0 && (g->power & CGROUP_PIDS))
-        ret_usage->pids_refused = get_field(v2, "pids.events", "max");
-}
-
 /* ---- the group of a worker --------------------------------------------------------------- */
 
 static char *worker_name(int64_t worker_id, char room[CGROUP_NAME_SIZE])

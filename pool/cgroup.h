@@ -48,13 +48,6 @@ struct cgroup_base {
     bool moved;        /* we are in group/main */
 };
 
-struct cgroup_usage {
-    usec_t user_us; /* CPU; -1: not known */
-    usec_t system_us;
-    int64_t oom_kills;    /* processes killed for the group's memory limit */
-    int64_t pids_refused; /* forks refused for its limit of processes */
-};
-
 /* A group that is not there. */
 void cgroup_none(struct cgroup *g);
 bool cgroup_exists(const struct cgroup *g);
@@ -87,7 +80,6 @@ int cgroup_leaf_make(const struct cgroup *parent, unsigned number, const struct 
                      struct cgroup *ret_leaf, unsigned *ret_limits, struct errinfo *e);
 /* Descriptors to write "0" to, by whom is to be in it; -1 for trees that it is not in. */
 int cgroup_open_procs(const struct cgroup *g, int ret_fds[CGROUP_TREES], struct errinfo *e);
-void cgroup_usage(const struct cgroup *g, struct cgroup_usage *ret_usage);
 
 /* SIGKILL to everybody in it. */
 void cgroup_kill(const struct cgroup *g);

@@ -69,6 +69,16 @@ char *paths_worker(const char *data_dir, int64_t worker_id, char room[PATHS_SIZE
     return make(room, "%s/run/workers/%" PRId64, data_dir, worker_id);
 }
 
+char *paths_begun_dir(const char *data_dir, char room[PATHS_SIZE])
+{
+    return make(room, "%s/run/begun", data_dir);
+}
+
+char *paths_begun(const char *data_dir, int64_t worker_id, char room[PATHS_SIZE])
+{
+    return make(room, "%s/run/begun/%" PRId64, data_dir, worker_id);
+}
+
 char *paths_outcome_dir(const char *data_dir, char room[PATHS_SIZE])
 {
     return make(room, "%s/run/outcomes", data_dir);
@@ -144,7 +154,7 @@ int paths_output_parse(const char *base_name, struct uuid7 *ret_id, int *ret_att
 int paths_prepare(const char *data_dir, struct errinfo *e)
 {
     static char *(*const dirs[])(const char *, char *) = {
-        paths_outcome_dir, paths_worker_dir, paths_output_dir,
+        paths_outcome_dir, paths_worker_dir, paths_begun_dir,     paths_output_dir,
         paths_work_dir,    paths_trash_dir,  paths_artifacts_dir,
     };
     char room[PATHS_SIZE];

@@ -6,6 +6,7 @@
  *   run/jobd.pid  run/listen            the supervisor's pid; the bound addresses, one a line
  *   run/front.sock                      where workers connect
  *   run/workers/<worker_id>             locked by that worker while it lives
+ *   run/begun/<worker_id>               which attempts it has begun (pool/begun.h)
  *   run/outcomes/<job>.<attempt>        an outcome that the front has not acknowledged
  *   run/detached                        processes to spare (pool/detached.h)
  *   output/<job>.<attempt>.<stream>     output too large or too slow to be kept inline
@@ -36,6 +37,8 @@ char *paths_detached(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_front_socket(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_worker_dir(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_worker(const char *data_dir, int64_t worker_id, char room[PATHS_SIZE]);
+char *paths_begun_dir(const char *data_dir, char room[PATHS_SIZE]);
+char *paths_begun(const char *data_dir, int64_t worker_id, char room[PATHS_SIZE]);
 char *paths_outcome_dir(const char *data_dir, char room[PATHS_SIZE]);
 char *paths_outcome(const char *data_dir, struct uuid7 id, int attempt, char room[PATHS_SIZE]);
 char *paths_output_dir(const char *data_dir, char room[PATHS_SIZE]);

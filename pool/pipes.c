@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -108,6 +109,7 @@ static void take_end(struct pipe_end *end)
     end_close(end);
 }
 
+/* Until the pipe is empty or at its end. */
 static void read_some(struct pipe_end *end, int max_reads)
 {
     char chunk[CHUNK_SIZE];
@@ -138,10 +140,19 @@ static void on_ready(void *ctx, uint32_t events)
     p->conf.on_read(p->conf.ctx);
 }
 
+/* One call instead of one for each pipe: most often there is nothing. */
 void pipes_drain(struct pipes *p)
 {
+    struct pollfd ready[PIPE_MAX_] = { 0 };
+
+    for (int i = 0; i < PIPE_MAX_; i++)
+        ready[i] =
+            (struct pollfd){ .fd = i == PIPE_STDIN ? -1 : p->ends[i].fd, .events = POLLIN };
+    while (poll(ready, PIPE_MAX_, 0) < 0 && errno == EINTR)
+        ;
     for (int i = PIPE_STDOUT; i < PIPE_MAX_; i++)
-        read_some(&p->ends[i], READS_DRAIN);
+        if (ready[i].revents != 0)
+            read_some(&p->ends[i], READS_DRAIN);
 }
 
 bool pipes_at_end(const struct pipes *p)

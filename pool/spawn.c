@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "pool/clone_into.h"
 #include "pool/instance.h"
 
 #define CHILD_STACK_SIZE 32768
@@ -46,6 +47,7 @@ struct plan {
     const struct spawn_conf *conf;
     char **paths; /* what to try to execute, in order; NULL-terminated */
     pid_t parent;
+    bool is_in_group; /* the first one */
     enum stage stage;
     int err;
 };
@@ -57,11 +59,10 @@ struct plan {
  * understand. */
 #define CHILD_CODE __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
 
-static CHILD_CODE int reset_signals(void)
+static CHILD_CODE int reset_dispositions(void)
 {
     static const char kernel_default[64];
     struct sigaction def;
-    sigset_t none;
 
     memset(&def, 0, sizeof def);
     def.sa_handler = SIG_DFL;
@@ -75,16 +76,23 @@ static CHILD_CODE int reset_signals(void)
          * SIG_DFL. */
         (void)syscall(SYS_rt_sigaction, sig, kernel_default, NULL, NSIG / 8);
     }
+    return 0;
+}
+
+static CHILD_CODE int unblock_signals(void)
+{
+    sigset_t none;
+
     (void)sigemptyset(&none);
     errno = pthread_sigmask(SIG_SETMASK, &none, NULL);
     return errno == 0 ? 0 : -1;
 }
 
 /* "0" is whoever writes it. */
-static CHILD_CODE int join_groups(const struct spawn_conf *conf)
+static CHILD_CODE int join_groups(const struct plan *p)
 {
-    for (size_t i = 0; i < conf->group_count; i++)
-        if (write(conf->groups[i], "0", 1) < 0)
+    for (size_t i = p->is_in_group; i < p->conf->group_count; i++)
+        if (write(p->conf->groups[i], "0", 1) < 0)
             return -1;
     return 0;
 }
@@ -154,10 +162,12 @@ static CHILD_CODE int child_main(void *arg)
     if (setsid() < 0)
         goto fail;
     p->stage = STAGE_SIGNALS;
-    if (reset_signals() < 0)
+    if (!p->conf->signals_are_default && reset_dispositions() < 0)
+        goto fail;
+    if (unblock_signals() < 0)
         goto fail;
     p->stage = STAGE_CGROUP;
-    if (join_groups(p->conf) < 0)
+    if (join_groups(p) < 0)
         goto fail;
     p->stage = STAGE_LIMITS;
     if (set_limits(p->conf) < 0)
@@ -228,6 +238,19 @@ static void free_list(char **list)
     free(list);
 }
 
+/* Moving it is slow, but works where this does not. */
+static pid_t clone_into_group(struct plan *p, char *stack)
+{
+    pid_t pid;
+
+    if (!p->conf->born_in_group)
+        return -1;
+    p->is_in_group = true;
+    pid = clone_into(p->conf->group_dir, stack, CHILD_STACK_SIZE, child_main, p);
+    p->is_in_group = pid > 0;
+    return pid;
+}
+
 /* Blocked in both until the child has its own dispositions: a handler of ours must not run in
  * the child, in our memory. */
 static pid_t clone_child(struct plan *p, char *stack)
@@ -237,11 +260,18 @@ static pid_t clone_child(struct plan *p, char *stack)
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, &old);
-    pid = clone(child_main, stack + CHILD_STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, p);
+    pid = clone_into_group(p, stack);
+    if (pid < 0)
+        pid = clone(child_main, stack + CHILD_STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, p);
     if (pid < 0)
         p->err = errno;
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     return pid;
+}
+
+void spawn_reset_signals(void)
+{
+    (void)reset_dispositions(); /* those that cannot be set need not be */
 }
 
 int spawn(const struct spawn_conf *conf, pid_t *ret_pid, const char **ret_stage,

@@ -35,6 +35,9 @@ struct spawn_conf {
     const char *dir;         /* its working directory; NULL: ours */
     int groups[SPAWN_GROUPS_MAX]; /* of these the first group_count: cgroup.procs of control */
     size_t group_count;           /* groups that it joins */
+    bool born_in_group;           /* into the first of them, where the kernel can: */
+    int group_dir;                /* its directory */
+    bool signals_are_default;     /* in this process, all of them: nothing is to be reset */
     struct spawn_rlimit rlimits[SPAWN_RLIMITS_MAX];
     size_t rlimit_count;
     bool no_new_privs; /* neither it nor what it starts can gain rights by an exec */
@@ -46,6 +49,9 @@ struct spawn_conf {
  * e->sys_errno why. */
 int spawn(const struct spawn_conf *conf, pid_t *ret_pid, const char **ret_stage,
           struct errinfo *e);
+
+/* Set every signal of this process to its default, for signals_are_default. */
+void spawn_reset_signals(void);
 
 /* The environment of this process without jobd's own settings (JOBD_*, but for the marks of
  * pool/instance.h), with extra (may be NULL) on top: a NULL-terminated array for free(3); the

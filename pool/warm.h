@@ -36,7 +36,7 @@ struct warm;
 struct warm_conf {
     struct loop *loop;
     const struct function *fn;
-    const struct cage_host *cage;
+    struct cage_host *cage;
     void (*on_output)(void *ctx, struct warm *w, enum stream stream, const char *block,
                       size_t len);
     /* A line of the channel with an id. */

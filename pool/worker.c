@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "pool/backlog.h"
+#include "pool/begun.h"
 #include "pool/command.h"
 #include "pool/link.h"
 #include "pool/program.h"
@@ -22,7 +24,9 @@
 #define ACK_WAIT_US       (2 * USEC_PER_SEC)
 #define SPOOL_RETRY_US    USEC_PER_SEC
 #define PROGRESS_EVERY_US (100 * USEC_PER_MS)
-#define PENDING_MAX       (PROTO_HELD_MAX - PROGRAM_CAPACITY)
+#define PENDING_MAX       (PROTO_HELD_MAX - PROGRAM_CAPACITY - BACKLOG_MAX)
+/* An order that could not be begun by then is better off with another worker. */
+#define BACKLOG_WAIT_US (20 * USEC_PER_MS)
 
 /* An outcome that the front has not acknowledged. */
 struct pending {
@@ -62,6 +66,10 @@ struct worker {
 
     struct command *command; /* what runs, in a command worker */
     struct program *program; /* in the host of a program */
+
+    struct backlog backlog;
+    struct timer backlog_timer; /* its oldest has waited for long */
+    struct begun begun;
 
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
@@ -283,6 +291,7 @@ static void forget(struct worker *w, const struct proto_attempt *ack)
             continue;
         if (p->spooled)
             spool_remove(w->conf->data_dir, ack->job_id, ack->attempt);
+        begun_remove(&w->begun, ack->job_id, ack->attempt);
         outcome_fini(&p->outcome);
         *p = w->pending[--w->pending_count];
         return;
@@ -306,6 +315,7 @@ static unsigned list_held(const struct worker *w, struct proto_attempt ret_list[
 {
     unsigned count = list_running(w, ret_list);
 
+    count += backlog_list(&w->backlog, ret_list + count);
     for (unsigned i = 0; i < w->pending_count; i++)
         ret_list[count++] = (struct proto_attempt){ w->pending[i].outcome.job_id,
                                                     w->pending[i].outcome.attempt };
@@ -325,9 +335,62 @@ static bool holds(const struct worker *w, const struct order *order)
 
 static bool has_room(const struct worker *w)
 {
-    if (w->life != LIFE_SERVE)
-        return false;
     return w->program ? program_has_room(w->program) : !w->command;
+}
+
+/* Whether what waits here will be begun: a program that is down may stay down. */
+static bool is_at_work(const struct worker *w)
+{
+    struct proto_attempt running[PROTO_HELD_MAX];
+
+    return list_running(w, running) > 0;
+}
+
+static void begin(struct worker *w, struct order *take_order)
+{
+    if (begun_add(&w->begun, take_order->job_id, take_order->attempt) < 0)
+        refuse(w, take_order);
+    else if (w->program)
+        program_run(w->program, take_order);
+    else
+        w->command = command_start(&w->host, &w->reaper, take_order);
+}
+
+static void give_back_since(struct worker *w, usec_t since_us)
+{
+    while (w->backlog.count > 0 && backlog_since_us(&w->backlog) <= since_us) {
+        AUTO_FINI(order) struct order order = { 0 };
+
+        (void)backlog_take(&w->backlog, &order);
+        refuse(w, &order);
+    }
+}
+
+static void await_backlog(struct worker *w)
+{
+    if (w->backlog.count > 0 && w->backlog_timer.at_us == 0)
+        loop_set_timer(w->loop, &w->backlog_timer,
+                       backlog_since_us(&w->backlog) + BACKLOG_WAIT_US);
+}
+
+static void on_backlog_due(void *ctx)
+{
+    struct worker *w = ctx;
+
+    give_back_since(w, clock_mono_us() - BACKLOG_WAIT_US);
+    await_backlog(w);
+}
+
+/* Those that wait, as far as there is room. Not from within the end of another one: the runner
+ * is then still busy with that. */
+static void begin_waiting(struct worker *w)
+{
+    while (w->backlog.count > 0 && has_room(w)) {
+        AUTO_FINI(order) struct order order = { 0 };
+
+        (void)backlog_take(&w->backlog, &order);
+        begin(w, &order);
+    }
 }
 
 static void run(struct worker *w, struct order *take_order)
@@ -338,18 +401,25 @@ static void run(struct worker *w, struct order *take_order)
         log_error("worker.too_many_outcomes", LI64("pending", w->pending_count));
         return; /* the front has not taken one for a long time: it will not miss this either */
     }
-    if (!has_room(w))
+    if (w->life != LIFE_SERVE)
         refuse(w, take_order);
-    else if (w->program)
-        program_run(w->program, take_order);
+    else if (w->backlog.count == 0 && has_room(w))
+        begin(w, take_order);
+    else if (is_at_work(w) && backlog_put(&w->backlog, take_order, clock_mono_us()))
+        await_backlog(w);
     else
-        w->command = command_start(&w->host, &w->reaper, take_order);
+        refuse(w, take_order);
 }
 
 static void cancel(struct worker *w, const struct proto_cancel *c)
 {
+    AUTO_FINI(order) struct order waiting = { 0 };
     struct proto_attempt id;
 
+    if (backlog_take_out(&w->backlog, c->job_id, c->attempt, &waiting)) {
+        refuse(w, &waiting);
+        return;
+    }
     if (w->program) {
         program_cancel(w->program, c->job_id, c->attempt, c->mode, c->grace_us);
         return;
@@ -476,6 +546,7 @@ static void retire(struct worker *w)
     if (w->life != LIFE_SERVE)
         return;
     w->life = LIFE_RETIRE;
+    give_back_since(w, INT64_MAX);
     if (link_is_up(w->link)) {
         say_hello(w);
         link_flush(w->link);
@@ -549,11 +620,13 @@ static int serve(struct worker *w)
 {
     struct errinfo e;
 
-    while (!has_ended(w))
+    while (!has_ended(w)) {
         if (loop_turn(w->loop, &e) < 0) {
             log_error("worker.loop_failed", LSTR("reason", e.text));
             return 1;
         }
+        begin_waiting(w);
+    }
     return 0;
 }
 
@@ -564,6 +637,7 @@ static bool tear_down(struct worker *w)
 
     w->program = program_free(w->program);
     (void)tree_sweep(detached_any(w->detached) ? detached_spares : NULL, w->detached);
+    cage_host_close(&w->cage);
     if (cgroup_exists(&w->cgroup)) {
         cgroup_close(&w->cgroup); /* the lock with it */
         cgroup_worker_clear(w->conf->cgroup, w->conf->worker_id);
@@ -575,6 +649,9 @@ static bool tear_down(struct worker *w)
     loop_clear_timer(w->loop, &w->ack_wait);
     loop_clear_timer(w->loop, &w->spool_again);
     loop_clear_timer(w->loop, &w->news_timer);
+    loop_clear_timer(w->loop, &w->backlog_timer);
+    backlog_fini(&w->backlog);
+    begun_close(&w->begun);
     reaper_close(&w->reaper);
     w->loop = loop_free(w->loop);
     for (unsigned i = 0; i < w->pending_count; i++)
@@ -593,15 +670,13 @@ static void set_up_signals(void)
 {
     static const int blocked[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
                                    SIGUSR1, SIGUSR2, SIGALRM, SIGXFSZ };
-    struct sigaction def = { .sa_handler = SIG_DFL };
     sigset_t set;
 
     (void)sigemptyset(&set);
     for (size_t i = 0; i < COUNT_OF(blocked); i++)
         (void)sigaddset(&set, blocked[i]);
     (void)pthread_sigmask(SIG_SETMASK, &set, NULL);
-    for (int sig = 1; sig < NSIG; sig++)
-        (void)sigaction(sig, &def, NULL); /* those that cannot be set need not be */
+    spawn_reset_signals();
 }
 
 /* What is missing is done without: the outcomes say what held. */
@@ -620,6 +695,7 @@ static void set_up_cage(struct worker *w)
         .worker = &w->cgroup,
         .detached = w->detached,
         .no_new_privs = w->conf->no_new_privs,
+        .signals_are_default = true,
     };
 }
 
@@ -676,6 +752,9 @@ static int set_up(struct worker *w, struct errinfo *e)
     if (r < 0)
         return r;
     set_up_cage(w);
+    if (begun_open(w->conf->data_dir, w->conf->worker_id, &w->begun, e) < 0)
+        log_warn("worker.no_begun", LSTR("reason", e->text)); /* its death is then the end of
+                                                                 all that it holds */
     r = set_up_workdirs(w, e);
     if (r < 0)
         return r;
@@ -695,6 +774,7 @@ static void init(struct worker *w, const struct worker_conf *conf)
     w->ack_wait = (struct timer){ .on_due = on_ack_wait_over, .ctx = w };
     w->spool_again = (struct timer){ .on_due = spool_until_done, .ctx = w };
     w->started_at_us = clock_wall_us();
+    w->backlog_timer = (struct timer){ .on_due = on_backlog_due, .ctx = w };
     w->news_timer = (struct timer){ .on_due = on_news_due, .ctx = w };
     w->host = (struct attempt_host){
         .loop = w->loop,

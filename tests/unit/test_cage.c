@@ -59,6 +59,7 @@ static int close_lab(void **state)
 {
     (void)state;
     cage_host.detached = detached_free(cage_host.detached);
+    cage_host_close(&cage_host);
     if (cgroup_exists(&worker))
         cgroup_leaf_remove(&base.group, &worker);
     if (cgroup_exists(&base.group))

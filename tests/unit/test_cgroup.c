@@ -15,6 +15,7 @@
 #include "pool/cage.h"
 #include "pool/cgroup.h"
 #include "pool/cgroup_find.h"
+#include "pool/cgroup_meter.h"
 #include "tests/support/tmp.h"
 
 /* ---- where it is ------------------------------------------------------------------------- */
@@ -110,6 +111,7 @@ static void version_2_is_limited_and_read_by_its_files(void **state)
     char dir[TMP_SIZE];
     struct cgroup parent, leaf;
     struct limits limits = { 0 };
+    struct cgroup_meter meter;
     struct cgroup_usage usage;
     unsigned set = 0;
     int at;
@@ -138,7 +140,9 @@ static void version_2_is_limited_and_read_by_its_files(void **state)
     assert_content(at, "memory.max", "1048576");
     assert_content(at, "memory.swap.max", "0");
     assert_content(at, "pids.max", "7");
-    cgroup_usage(&leaf, &usage);
+    cgroup_meter_open(&meter, &leaf);
+    cgroup_meter_read(&meter, &usage);
+    cgroup_meter_close(&meter);
     assert_int_equal(usage.user_us, 10);
     assert_int_equal(usage.system_us, 20);
     assert_int_equal(usage.oom_kills, 2);
@@ -317,6 +321,7 @@ static void what_a_dead_jobd_left_is_cleaned(void **state)
 static void one_that_is_not_there_does_nothing(void **state)
 {
     struct cgroup none;
+    struct cgroup_meter meter;
     struct cgroup_usage usage;
 
     (void)state;
@@ -326,7 +331,9 @@ static void one_that_is_not_there_does_nothing(void **state)
     assert_true(cgroup_is_empty(&none));
     assert_true(cgroup_await_empty(&none, 0));
     assert_int_equal(cgroup_count(&none), 0);
-    cgroup_usage(&none, &usage);
+    cgroup_meter_open(&meter, &none);
+    cgroup_meter_read(&meter, &usage);
+    cgroup_meter_close(&meter);
     assert_int_equal(usage.user_us, -1);
     cgroup_kill(&none);
     cgroup_detach(&none, &none);

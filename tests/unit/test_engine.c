@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/requests.h"
+#include "pool/begun.h"
 #include "pool/paths.h"
 #include "pool/proto.h"
 #include "pool/spool.h"
@@ -423,6 +424,60 @@ static void a_worker_gets_no_second_job_before_the_first_has_ended(void **state)
     expect_ack(&w, &a);
     a = expect_run(&w);
     assert_true(uuid7_equal(a.job_id, second));
+    worker_close(&w);
+}
+
+/* Its attempts are short. */
+static void become_quick(struct fixture *fx, struct worker *w)
+{
+    for (int i = 0; i < 20; i++) {
+        struct proto_attempt a;
+
+        (void)submit(fx);
+        a = expect_run(w);
+        send_outcome(w, &a, CAUSE_NONE);
+        expect_ack(w, &a);
+    }
+}
+
+static void a_quick_worker_is_sent_orders_ahead(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+
+    become_quick(fx, &w);
+    for (int i = 0; i < 3; i++)
+        (void)submit(fx);
+    for (int i = 0; i < 3; i++)
+        (void)expect_run(&w);
+    worker_close(&w);
+}
+
+static void what_a_dead_worker_had_not_begun_is_queued_again(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct begun begun = { 0 };
+    struct proto_attempt first;
+    struct proto_attempt second;
+
+    become_quick(fx, &w);
+    (void)submit(fx);
+    (void)submit(fx);
+    first = expect_run(&w);
+    second = expect_run(&w);
+    assert_int_equal(begun_open(fx->dir, 1, &begun, NULL), 0);
+    assert_int_equal(begun_add(&begun, first.job_id, first.attempt), 0);
+    begun_close(&begun);
+    worker_close(&w);
+    report_exit(fx, 1);
+    await_state(fx, first.job_id, JOB_FAILED);
+    await_state(fx, second.job_id, JOB_QUEUED);
+
+    w = worker_connect(fx, 2, NULL);
+    first = expect_run(&w);
+    assert_true(uuid7_equal(first.job_id, second.job_id));
+    assert_int_equal(first.attempt, 2);
     worker_close(&w);
 }
 
@@ -1096,6 +1151,8 @@ int main(void)
         T(a_job_is_run_recorded_and_acknowledged),
         T(a_failed_attempt_fails_the_job),
         T(a_worker_gets_no_second_job_before_the_first_has_ended),
+        T(a_quick_worker_is_sent_orders_ahead),
+        T(what_a_dead_worker_had_not_begun_is_queued_again),
         T(what_a_worker_takes_changes_with_its_status),
         T(the_roster_says_what_workers_say),
         T(canceling_a_queued_job_ends_it_at_once),

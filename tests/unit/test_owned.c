@@ -37,7 +37,7 @@ static void a_settled_attempt_no_longer_occupies_its_worker(void **state)
 
     (void)state;
     (void)owned_add(&t, A, 1, 7, 0);
-    owned_add(&t, B, 1, 7, 0)->settled = true;
+    owned_settle(&t, owned_add(&t, B, 1, 7, 0));
     assert_int_equal(owned_count(&t), 2);
     assert_int_equal(owned_count_of(&t, 7), 1);
     assert_int_equal(owned_count_of(&t, 8), 0);

@@ -99,6 +99,7 @@ static void preparing_makes_private_directories_and_may_be_repeated(void **state
     assert_int_equal(stat(paths_worker_dir(data_dir, room), &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     assert_int_equal(rmdir(room), 0);
+    assert_int_equal(rmdir(paths_begun_dir(data_dir, room)), 0);
     assert_int_equal(stat(paths_output_dir(data_dir, room), &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     assert_int_equal(rmdir(room), 0);

@@ -570,6 +570,7 @@ static void its_pid_and_socket_are_there_while_it_runs_however_long_the_path(voi
     assert_false(file_exists(path));
     assert_false(file_exists(pid_path));
     assert_int_equal(rmdir(paths_worker_dir(long_dir, path)), 0);
+    assert_int_equal(rmdir(paths_begun_dir(long_dir, path)), 0);
     assert_int_equal(rmdir(paths_outcome_dir(long_dir, path)), 0);
     assert_int_equal(unlink(paths_detached(long_dir, pid_path)), 0);
     *strrchr(path, '/') = '\0';

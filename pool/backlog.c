@@ -1,0 +1,61 @@
+#include "pool/backlog.h"
+
+#include <string.h>
+
+bool backlog_put(struct backlog *b, struct order *take_order, usec_t now_us)
+{
+    if (b->count == BACKLOG_MAX)
+        return false;
+    b->items[b->count++] = (struct backlog_item){ .order = *take_order, .since_us = now_us };
+    *take_order = (struct order){ 0 };
+    return true;
+}
+
+static void take_at(struct backlog *b, unsigned at, struct order *ret_order)
+{
+    *ret_order = b->items[at].order;
+    b->count--;
+    memmove(&b->items[at], &b->items[at + 1], (b->count - at) * sizeof b->items[0]);
+}
+
+bool backlog_take(struct backlog *b, struct order *ret_order)
+{
+    if (b->count == 0)
+        return false;
+    take_at(b, 0, ret_order);
+    return true;
+}
+
+bool backlog_take_out(struct backlog *b, struct uuid7 job_id, int attempt,
+                      struct order *ret_order)
+{
+    for (unsigned i = 0; i < b->count; i++) {
+        const struct order *o = &b->items[i].order;
+
+        if (o->attempt == attempt && uuid7_equal(o->job_id, job_id)) {
+            take_at(b, i, ret_order);
+            return true;
+        }
+    }
+    return false;
+}
+
+usec_t backlog_since_us(const struct backlog *b)
+{
+    return b->count > 0 ? b->items[0].since_us : 0;
+}
+
+unsigned backlog_list(const struct backlog *b, struct proto_attempt ret_list[BACKLOG_MAX])
+{
+    for (unsigned i = 0; i < b->count; i++)
+        ret_list[i] =
+            (struct proto_attempt){ b->items[i].order.job_id, b->items[i].order.attempt };
+    return b->count;
+}
+
+void backlog_fini(struct backlog *b)
+{
+    for (unsigned i = 0; i < b->count; i++)
+        order_fini(&b->items[i].order);
+    b->count = 0;
+}

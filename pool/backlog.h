@@ -1,0 +1,41 @@
+/* pool/backlog.h - orders that wait in a worker until those before them have ended.
+ *
+ * The front sends orders ahead to a worker whose attempts are short (engine/pace.h), so that
+ * the next one need not wait for a commit. First in, first out; plain data, one thread.
+ */
+#ifndef JOBD_POOL_BACKLOG_H
+#define JOBD_POOL_BACKLOG_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "domain/order.h"
+#include "pool/proto.h"
+
+#define BACKLOG_MAX 32
+
+struct backlog_item {
+    struct order order;
+    usec_t since_us; /* monotonic */
+};
+
+/* Zeroed: empty. */
+struct backlog {
+    struct backlog_item items[BACKLOG_MAX]; /* the oldest first */
+    unsigned count;
+};
+
+/* False: it is full, and the order is still the caller's. */
+bool backlog_put(struct backlog *b, struct order *take_order, usec_t now_us);
+/* The oldest; false: there is none. *ret_order is the caller's. */
+bool backlog_take(struct backlog *b, struct order *ret_order);
+/* This one; false: it is not there. */
+bool backlog_take_out(struct backlog *b, struct uuid7 job_id, int attempt,
+                      struct order *ret_order);
+/* Since when the oldest waits; 0: there is none. */
+usec_t backlog_since_us(const struct backlog *b);
+/* All of them; returns how many. */
+unsigned backlog_list(const struct backlog *b, struct proto_attempt ret_list[BACKLOG_MAX]);
+void backlog_fini(struct backlog *b);
+
+#endif
