@@ -54,7 +54,7 @@ PACKAGES := libmicrohttpd jansson sqlite3 libcyaml yaml-0.1 libsodium zlib
 TEST_PACKAGES := cmocka libcurl
 # Asked once, and only when something is compiled: `make help` needs no package.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))$(PKG_CFLAGS)
-PKG_LIBS = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null))$(PKG_LIBS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lm)$(PKG_LIBS)
 TEST_CFLAGS = $(eval TEST_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(TEST_PACKAGES) 2>/dev/null))$(TEST_CFLAGS)
 TEST_LIBS = $(eval TEST_LIBS := $$(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null))$(TEST_LIBS)
 

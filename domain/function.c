@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/args_schema.h"
 #include "domain/job.h"
 #include "domain/json_text.h"
 
@@ -151,12 +152,19 @@ static bool fills(const json_t *value)
     return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
 }
 
-/* Whether a placeholder that is there twice was found missing already. */
+/* Whether a placeholder that is there twice, or that the schema asks for, too, was found
+ * missing already. */
 static bool is_known(const struct faults *f, size_t from, const char *pointer)
 {
-    for (size_t i = from; i < f->count; i++)
-        if (text_equal(f->items[i].pointer, pointer))
+    size_t len = strlen(++pointer); /* behind the "#", where a place may have been put in */
+
+    for (size_t i = from; i < f->count; i++) {
+        const char *known = f->items[i].pointer;
+        size_t known_len = strlen(known);
+
+        if (known_len > len && text_equal(known + known_len - len, pointer))
             return true;
+    }
     return false;
 }
 
@@ -187,6 +195,8 @@ void function_check_args(const struct function *fn, const json_t *args, struct f
     struct piece name;
     size_t from = f->count;
 
+    if (fn->args_schema)
+        args_schema_check(fn->args_schema, args, f);
     while (next_name(&c, &name)) {
         if (args && !json_is_object(args)) {
             faults_add(f, "#/args", "wrong-type",
@@ -254,6 +264,7 @@ void function_fini(struct function *fn)
     for (size_t i = 0; i < fn->argc; i++)
         free(fn->argv[i]);
     free(fn->argv);
+    fn->args_schema = args_schema_free(fn->args_schema);
     *fn = (struct function){ 0 };
 }
 

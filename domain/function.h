@@ -20,6 +20,8 @@
 #include "domain/limits.h"
 #include "domain/retry.h"
 
+struct args_schema; /* domain/args_schema.h */
+
 #define FUNCTION_NAME_MAX        64
 #define FUNCTION_WORKERS_MAX     256
 #define FUNCTION_CONCURRENCY_MAX 64
@@ -36,11 +38,12 @@ struct function {
     size_t argc;
     usec_t timeout_us; /* of a job that names none; 0: none */
     usec_t grace_us;
-    bool result_from_stdout;   /* command functions: stdout is the result */
-    bool takes_inputs;         /* command functions: jobs may bring files along */
-    struct limits limits;      /* of every job; a job may lower them */
-    enum leftover leftover;    /* of a job that names none */
-    struct retry_policy retry; /* of a job that names none */
+    bool result_from_stdout;         /* command functions: stdout is the result */
+    bool takes_inputs;               /* command functions: jobs may bring files along */
+    struct limits limits;            /* of every job; a job may lower them */
+    enum leftover leftover;          /* of a job that names none */
+    struct retry_policy retry;       /* of a job that names none */
+    struct args_schema *args_schema; /* what args must be; NULL: anything */
     /* What follows is for program functions. */
     unsigned workers;        /* how many programs run at once */
     unsigned concurrency;    /* jobs that a program takes at once; 0 is 1 */
@@ -73,8 +76,9 @@ int function_check_template(const char *text, struct errinfo *e);
  * program function has none: its arguments are its own. */
 json_t *function_parameters(const struct function *fn);
 
-/* Add a fault for every placeholder that args (may be NULL: not sent) does not fill with a
- * string, a number or a boolean, at "#/args...". */
+/* Add a fault for all that the schema finds wrong with args (may be NULL: not sent), and for
+ * every placeholder that it does not fill with a string, a number or a boolean, at "#/args...".
+ */
 void function_check_args(const struct function *fn, const json_t *args, struct faults *f);
 
 /* Append one argument with its placeholders filled. ERR_VALIDATION when one cannot be filled or

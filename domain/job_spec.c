@@ -61,8 +61,9 @@ static void check_members(struct job_spec_draft *d)
         check_program(d);
     else
         job_spec_limits_check(d);
-    if (fn && fn->kind == FUNCTION_COMMAND) {
+    if (fn)
         function_check_args(fn, d->sent[SPEC_ARGS], d->faults);
+    if (fn && fn->kind == FUNCTION_COMMAND) {
         job_spec_env_check_function(d);
         check_inputs(d);
     }
@@ -106,6 +107,8 @@ static char *payload_of(const struct job_spec_draft *d, size_t *ret_len)
     for (size_t i = 0; i < COUNT_OF(parts); i++)
         if (d->sent[parts[i]])
             add_member(&b, parts[i], d->sent[parts[i]]);
+    if (!d->sent[SPEC_ARGS] && spec->fn && spec->fn->args_schema) /* as it was checked */
+        add_new_member(&b, SPEC_ARGS, json_object());
     if (!limits_empty(&spec->limits))
         add_new_member(&b, SPEC_LIMITS, limits_encode(&spec->limits));
     if (spec->leftover != LEFTOVER_KILL)

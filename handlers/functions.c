@@ -1,6 +1,7 @@
 /* GET /v1/functions (listFunctions) and /v1/functions/{name} (getFunction). */
 #include "handlers/handlers.h"
 
+#include "domain/args_schema.h"
 #include "handlers/common.h"
 
 /* Whole seconds as an integer: 60, not 60.0. */
@@ -31,6 +32,9 @@ static json_t *encode(const struct function *fn)
         (void)json_object_set_new(json, "concurrency", json_integer(fn->concurrency));
     }
     (void)json_object_set_new(json, "parameters", function_parameters(fn));
+    if (fn->args_schema)
+        (void)json_object_set_new(json, "args_schema",
+                                  json_deep_copy(args_schema_json(fn->args_schema)));
     return json;
 }
 

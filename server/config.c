@@ -123,10 +123,13 @@ static const struct mapping {
     const char *place; /* before its keys; "functions[]." stands for each function */
     const struct option *table;
     size_t count;
-    const char *nested[2]; /* keys that are not in the table */
+    const char *nested[3]; /* keys that are not in the table */
 } mappings[] = {
     { "", options, 0 /* options_count */, { "functions", "command_limits" } },
-    { "functions[].", config_function_keys, CONFIG_FUNCTION_KEYS, { "limits", "retry" } },
+    { "functions[].",
+      config_function_keys,
+      CONFIG_FUNCTION_KEYS,
+      { "limits", "retry", "args_schema" } },
     { "functions[].limits.", config_limit_keys, CONFIG_LIMIT_KEYS, { 0 } },
     { "functions[].retry.", config_retry_keys, CONFIG_RETRY_KEYS, { 0 } },
     { "command_limits.", config_limit_keys, CONFIG_LIMIT_KEYS, { 0 } },
@@ -351,7 +354,9 @@ static void load_by_schema(struct loader *l, const char *text, size_t len)
 bool config_load_text(const char *name, const char *text, size_t len, struct settings *s,
                       struct buf *faults)
 {
-    struct loader l = { .name = name, .settings = s, .faults = faults };
+    struct loader l = {
+        .name = name, .text = text, .text_len = len, .settings = s, .faults = faults
+    };
     struct errinfo e = { 0 };
     size_t line = 1;
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/args_schema.h"
 #include "domain/job.h"
 
 /* ---- functions: their keys --------------------------------------------------------------- */
@@ -29,6 +30,7 @@ struct function_values {
     usec_t max_age_us;
     bool ready;
     usec_t ready_timeout_us;
+    char *args_schema_file;
     struct limits limits;
     struct retry_policy retry;
 };
@@ -55,6 +57,7 @@ const struct option config_function_keys[CONFIG_FUNCTION_KEYS] = {
     { .key = "ready", AT(ready), .kind = OPTION_BOOL },
     { .key = "ready_timeout", AT(ready_timeout_us), .kind = OPTION_DURATION, .min = USEC_PER_MS,
       .max = 86400 * USEC_PER_SEC },
+    { .key = "args_schema_file", AT(args_schema_file), .kind = OPTION_TEXT },
 };
 /* clang-format on */
 
@@ -62,6 +65,7 @@ static void function_values_fini(struct function_values *v)
 {
     free(v->name);
     free(v->description);
+    free(v->args_schema_file);
     text_list_fini(&v->command);
     text_list_fini(&v->program);
 }
@@ -262,7 +266,8 @@ static void find_program(const struct loader *l, char **argv)
 }
 
 /* Moves the texts out of v. */
-static struct function *add_function(struct function_table *t, struct function_values *v)
+static struct function *add_function(struct function_table *t, struct function_values *v,
+                                     struct args_schema *take_schema)
 {
     struct text_list *argv = v->program.count > 0 ? &v->program : &v->command;
     struct function *fn;
@@ -284,6 +289,7 @@ static struct function *add_function(struct function_table *t, struct function_v
         .takes_inputs = v->inputs,
         .limits = v->limits,
         .retry = v->retry,
+        .args_schema = take_schema,
     };
     fn->name = TAKE(v->name);
     fn->description = TAKE(v->description);
@@ -302,6 +308,7 @@ void config_load_function(struct loader *l, const struct raw_function *raw, size
         .workers = 1,
         .concurrency = 1,
     };
+    AUTO(args_schema) struct args_schema *schema = NULL;
     AUTO(mem) char *prefix = mem_printf("functions[%zu].", index);
     AUTO(mem) char *limits_prefix = mem_printf("%slimits.", prefix);
     AUTO(mem) char *retry_prefix = mem_printf("%sretry.", prefix);
@@ -313,8 +320,10 @@ void config_load_function(struct loader *l, const struct raw_function *raw, size
                       &values.limits);
     config_load_retry(l, raw->retry.keys, retry_prefix, &values.retry);
     check_function(&c);
+    schema = config_load_args_schema(l, index, values.args_schema_file);
     if (values.name) { /* with faults, too: so that a second one of that name is seen */
-        const struct function *fn = add_function(&l->settings->functions, &values);
+        const struct function *fn =
+            add_function(&l->settings->functions, &values, TAKE(schema));
 
         if (fn->kind == FUNCTION_COMMAND && fn->argc > 0)
             find_program(l, fn->argv);

@@ -1,5 +1,6 @@
 /* server/config_loader.h - what the parts of the file's loader share: config.c (the schema, the
- * top-level keys), config_function.c (one function) and config_policy.c (limits and retries).
+ * top-level keys), config_function.c (one function), config_policy.c (limits and retries) and
+ * config_schema.c (the schema of args).
  * Nobody else includes this.
  */
 #ifndef JOBD_SERVER_CONFIG_LOADER_H
@@ -14,6 +15,8 @@
 
 struct loader {
     const char *name; /* of the file */
+    const char *text;
+    size_t text_len;
     struct settings *settings;
     struct yaml_lines lines;
     struct buf *faults;
@@ -47,7 +50,7 @@ void config_load_retry(struct loader *l, const struct raw *raw, const char *pref
                        struct retry_policy *ret_policy);
 
 /* The keys of a function; offsets are config_function.c's own. */
-#define CONFIG_FUNCTION_KEYS 16
+#define CONFIG_FUNCTION_KEYS 17
 extern const struct option config_function_keys[CONFIG_FUNCTION_KEYS];
 
 struct raw_limits {
@@ -61,6 +64,10 @@ struct raw_function {
     struct raw_limits limits;
     struct raw_retry retry;
 };
+
+/* The schema of the args of function number index (from 0), or NULL: there is none, or a fault
+ * was added. file: its args_schema_file, or NULL. The caller's. */
+struct args_schema *config_load_args_schema(struct loader *l, size_t index, const char *file);
 
 /* Check function number index (from 0) and add it to the settings. */
 void config_load_function(struct loader *l, const struct raw_function *raw, size_t index);

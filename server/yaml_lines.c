@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define DEPTH_MAX 16
+#define DEPTH_MAX 40 /* a JSON Schema may be that deep */
 
 struct walk {
     yaml_parser_t parser;

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "domain/args_schema.h"
 #include "domain/job.h"
+#include "domain/json_text.h"
 
 static bool load(const char *text, struct settings *s, struct buf *faults)
 {
@@ -188,6 +190,37 @@ static void a_function_that_says_nothing_more_has_no_limits_and_no_retries(void 
     assert_int_equal(fn->retry.on, usual.on);
 }
 
+static void the_schema_of_args_is_read_as_yaml_has_it(void **state)
+{
+    static const char text[] =
+        "functions:\n"
+        "  - name: none\n"
+        "    command: [a]\n"
+        "  - name: f\n"
+        "    command: [a]\n"
+        "    args_schema:\n"
+        "      type: [object, 'null']\n"
+        "      additionalProperties: false\n"
+        "      properties:\n"
+        "        n: {type: number, minimum: -1.5e1, default: 007}\n"
+        "        s: {enum: [yes, true, \"true\", ~, null, \"a\\tb\\\"\", 10, '10', 1.]}\n";
+    AUTO_FINI(settings) struct settings s = { 0 };
+    AUTO_FINI(buf) struct buf faults = { 0 };
+    AUTO(mem) char *json = NULL;
+    size_t len;
+
+    (void)state;
+    if (!load(text, &s, &faults))
+        fail_msg("%s", faults.data);
+    assert_null(s.functions.items[0].args_schema);
+    json = json_text_dump(args_schema_json(s.functions.items[1].args_schema), &len);
+    assert_string_equal(
+        json,
+        "{\"type\":[\"object\",\"null\"],\"additionalProperties\":false,\"properties\":"
+        "{\"n\":{\"type\":\"number\",\"minimum\":-15.0,\"default\":\"007\"},\"s\":"
+        "{\"enum\":[\"yes\",true,\"true\",null,null,\"a\\tb\\\"\",10,\"10\",\"1.\"]}}}");
+}
+
 static void an_empty_file_leaves_the_defaults(void **state)
 {
     static const char *const texts[] = { "", "# nothing\n", "functions: []\n" };
@@ -355,6 +388,27 @@ static const struct {
       "to 255" },
     { "functions:\n  - name: f\n" COMMAND "    retry: 3\n",
       "t.yaml:4: retry: must be keys with their values" },
+    { "functions:\n  - name: f\n" COMMAND "    args_schema:\n      type: object\n"
+      "      properties:\n        size:\n          type: integer\n          minimun: 1\n",
+      "t.yaml:9: functions[0].args_schema.properties.size.minimun: there is no such keyword; "
+      "did "
+      "you mean minimum?" },
+    { "functions:\n  - name: f\n" COMMAND "    args_schema: {properties: {a: {$ref: x}}}\n",
+      "t.yaml:4: functions[0].args_schema.properties.a.$ref: jobd does not check this" },
+    { "functions:\n  - name: f\n" COMMAND "    args_schema:\n      required: a\n",
+      "t.yaml:5: functions[0].args_schema.required: must be a list" },
+    { "functions:\n  - name: f\n" COMMAND "    args_schema:\n      pattern: '('\n",
+      "t.yaml:5: functions[0].args_schema.pattern: byte 2 of the pattern" },
+    { "functions:\n  - name: f\n" COMMAND "    args_schema:\n      minLength: 010\n",
+      "t.yaml:5: functions[0].args_schema.minLength: must be a whole number" },
+    { "functions:\n  - name: f\n" COMMAND "    args_schema:\n",
+      "t.yaml:4: functions[0].args_schema: must be a schema" },
+    { "functions:\n  - name: f\n" COMMAND "    args_schema_file: /nowhere/x.json\n",
+      "t.yaml:4: functions[0].args_schema_file: /nowhere/x.json: there is no such file" },
+    { "functions:\n  - name: f\n" COMMAND "    args_schema_file: VERSION\n",
+      "t.yaml:4: functions[0].args_schema_file: VERSION: " },
+    { "functions:\n  - name: f\n" COMMAND "    args_schema: {}\n    args_schema_file: x\n",
+      "t.yaml:4: functions[0].args_schema: there is an args_schema_file, too" },
 };
 
 /* Whether one of the lines begins so. */
@@ -474,6 +528,7 @@ int main(void)
         cmocka_unit_test(functions_are_loaded_in_their_order),
         cmocka_unit_test(limits_and_retries_are_loaded_with_their_units),
         cmocka_unit_test(a_function_that_says_nothing_more_has_no_limits_and_no_retries),
+        cmocka_unit_test(the_schema_of_args_is_read_as_yaml_has_it),
         cmocka_unit_test(an_empty_file_leaves_the_defaults),
         cmocka_unit_test(the_demo_configurations_are_right),
         cmocka_unit_test(every_fault_says_its_file_line_and_key),

@@ -85,7 +85,7 @@ static void what_is_not_plain_yaml_is_refused_with_its_line(void **state)
         { "a: 1\n---\nb: 2\n", "second document", 2 },
         { "a: 1\n? [x]\n: 2\n", "a key must be a plain word", 2 },
         { "a: \"x\\0y\"\n", "NUL", 1 },
-        { "a: [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]\n", "nested too deep", 1 },
+        { "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1\n", "nested too deep", 1 },
         { "a: \xff\n", "UTF-8", 1 },
     };
 
