@@ -49,8 +49,9 @@ enum batch_spec {
 struct batch {
     struct uuid7 id;
     enum batch_state state;
-    int64_t version; /* 1 when created, one more with every transaction that changes it */
-    char *tenant;    /* NULL and "": the default one */
+    int64_t version;    /* 1 when created, one more with every transaction that changes it */
+    int64_t change_seq; /* the ledger's number of its last event; 0: it has none */
+    char *tenant;       /* NULL and "": the default one */
     char *created_by;
     char *name;   /* NULL: none */
     char *labels; /* a JSON object; NULL: none */

@@ -8,6 +8,7 @@
 #define JOBD_STORE_BACKEND_H
 
 #include "store/store.h"
+#include "store/store_batch.h"
 
 struct store_backend {
     const char *name;
@@ -20,6 +21,29 @@ struct store_backend {
     void (*touch)(struct store *st);
     int (*job_insert)(struct store *st, struct job *job, struct errinfo *e);
     int (*take_batch_moves)(struct store *st, struct store_batch_move **ret_moves);
+    int (*batch_insert)(struct store *st, const struct batch *b, struct errinfo *e);
+    int (*batch_update)(struct store *st, struct batch *b, struct errinfo *e);
+    int (*batch_get)(struct store *st, struct uuid7 id, struct batch *ret_batch,
+                     struct errinfo *e);
+    int (*batch_spec_put)(struct store *st, struct uuid7 id, enum batch_spec kind,
+                          const struct batch_job *bj, struct errinfo *e);
+    int (*batch_spec_get)(struct store *st, struct uuid7 id, enum batch_spec kind,
+                          struct batch_job *ret_bj, struct errinfo *e);
+    int (*batch_members)(struct store *st, struct uuid7 id, int64_t after_key,
+                         struct store_member *items, size_t max, struct errinfo *e);
+    int (*batches_busy)(struct store *st, struct uuid7 **ret_ids, int64_t *ret_pending,
+                        struct errinfo *e);
+    int (*failure_add)(struct store *st, const struct failure_group *g, struct errinfo *e);
+    int (*failure_insert)(struct store *st, const struct failure_group *g, struct errinfo *e);
+    int (*failure_count)(struct store *st, const char *tenant, int64_t *ret_count,
+                         struct errinfo *e);
+    int (*failure_forget_oldest)(struct store *st, const char *tenant, struct errinfo *e);
+    int (*read_batch)(struct store_reader *rd, struct uuid7 id, struct batch *ret_batch,
+                      struct errinfo *e);
+    int (*read_batches)(struct store_reader *rd, const struct store_batch_filter *filter,
+                        struct store_batches *ret_batches, struct errinfo *e);
+    int (*read_failures)(struct store_reader *rd, const struct store_failure_filter *filter,
+                         struct store_failures *ret_failures, struct errinfo *e);
     int (*job_get)(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);
     int (*job_claim)(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
                      usec_t now_us, struct job *ret_job, struct errinfo *e);

@@ -6,8 +6,8 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "store/sqlite/event_write.h"
 #include "store/sqlite/batch_moves.h"
+#include "store/sqlite/event_write.h"
 #include "store/sqlite/migrate.h"
 #include "store/sqlite/stmt.h"
 
@@ -196,6 +196,20 @@ const struct store_backend store_sqlite = {
     .touch = sq_touch,
     .job_insert = sq_job_insert,
     .take_batch_moves = sq_take_batch_moves,
+    .batch_insert = sq_batch_insert,
+    .batch_update = sq_batch_update,
+    .batch_get = sq_batch_get,
+    .batch_spec_put = sq_batch_spec_put,
+    .batch_spec_get = sq_batch_spec_get,
+    .batch_members = sq_batch_members,
+    .batches_busy = sq_batches_busy,
+    .failure_add = sq_failure_add,
+    .failure_insert = sq_failure_insert,
+    .failure_count = sq_failure_count,
+    .failure_forget_oldest = sq_failure_forget_oldest,
+    .read_batch = sq_read_batch,
+    .read_batches = sq_read_batches,
+    .read_failures = sq_read_failures,
     .job_get = sq_job_get,
     .job_claim = sq_job_claim,
     .jobs_due = sq_jobs_due,

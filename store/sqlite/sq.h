@@ -24,9 +24,9 @@ struct sq {
     struct store store; /* first: a struct store * of this backend points here */
     struct db *db;      /* the one writer */
     struct sq_ledger committed;
-    struct sq_ledger ledger;    /* with what the open transaction has changed */
-    struct sq_changed *changed; /* event_write.c */
-    struct event_block events;  /* of the open transaction, as far as not in a row yet */
+    struct sq_ledger ledger;           /* with what the open transaction has changed */
+    struct sq_changed *changed;        /* event_write.c */
+    struct event_block events;         /* of the open transaction, as far as not in a row yet */
     struct sq_batch_move *batch_moves; /* batch_moves.c: of the open transaction */
     struct reader_pool readers;
 };
@@ -69,6 +69,34 @@ int sq_job_release(struct store *st, struct uuid7 id, int attempt, const char *r
 int sq_job_progress(struct store *st, struct uuid7 id, int attempt, int ppm,
                     const char *message, usec_t now_us, struct errinfo *e);
 int sq_jobs_repool(struct store *st, const char *function, const char *pool, struct errinfo *e);
+
+/* batch_write.c */
+int sq_batch_insert(struct store *st, const struct batch *b, struct errinfo *e);
+int sq_batch_update(struct store *st, struct batch *b, struct errinfo *e);
+int sq_batch_get(struct store *st, struct uuid7 id, struct batch *ret_batch, struct errinfo *e);
+int sq_batch_spec_put(struct store *st, struct uuid7 id, enum batch_spec kind,
+                      const struct batch_job *bj, struct errinfo *e);
+int sq_batch_spec_get(struct store *st, struct uuid7 id, enum batch_spec kind,
+                      struct batch_job *ret_bj, struct errinfo *e);
+int sq_batch_members(struct store *st, struct uuid7 id, int64_t after_key,
+                     struct store_member *items, size_t max, struct errinfo *e);
+int sq_batches_busy(struct store *st, struct uuid7 **ret_ids, int64_t *ret_pending,
+                    struct errinfo *e);
+
+/* batch_read.c */
+int sq_read_batch(struct store_reader *rd, struct uuid7 id, struct batch *ret_batch,
+                  struct errinfo *e);
+int sq_read_batches(struct store_reader *rd, const struct store_batch_filter *filter,
+                    struct store_batches *ret_batches, struct errinfo *e);
+
+/* failure.c */
+int sq_failure_add(struct store *st, const struct failure_group *g, struct errinfo *e);
+int sq_failure_insert(struct store *st, const struct failure_group *g, struct errinfo *e);
+int sq_failure_count(struct store *st, const char *tenant, int64_t *ret_count,
+                     struct errinfo *e);
+int sq_failure_forget_oldest(struct store *st, const char *tenant, struct errinfo *e);
+int sq_read_failures(struct store_reader *rd, const struct store_failure_filter *filter,
+                     struct store_failures *ret_failures, struct errinfo *e);
 
 /* batch_moves.c */
 int sq_take_batch_moves(struct store *st, struct store_batch_move **ret_moves);

@@ -1,7 +1,7 @@
 /* Batches in the ledger: what their members' changes mean to them. */
 #include "tests/support/test.h"
 
-#include "store/store.h"
+#include "store/store_batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +163,337 @@ static void a_failed_job_carries_the_fingerprint_of_its_failure(void **state)
     job_fini(&job);
 }
 
+/* -- the row ------------------------------------------------------------------------------- */
+
+static struct batch new_batch(struct store_fixture *f)
+{
+    return (struct batch){ .id = uuid7_new(&f->gen, f->now_us),
+                           .state = BATCH_RUNNING,
+                           .version = 1,
+                           .closed = true,
+                           .failure_policy = BATCH_CANCEL_REMAINING,
+                           .max_concurrency = 4,
+                           .array_size = 10,
+                           .specs = 1U << BATCH_SPEC_MEMBER,
+                           .tenant = mem_str("acme"),
+                           .created_by = mem_str("k1"),
+                           .name = mem_str("nightly"),
+                           .labels = mem_str("{\"a\":\"b\"}"),
+                           .created_at_us = f->now_us };
+}
+
+static struct uuid7 insert_batch(struct store_fixture *f, struct batch *take_batch)
+{
+    struct uuid7 id = take_batch->id;
+
+    store_fixture_begin(f);
+    assert_int_equal(store_batch_insert(f->st, take_batch, &f->e), 0);
+    store_fixture_commit(f);
+    batch_fini(take_batch);
+    return id;
+}
+
+static struct batch read_batch(struct store_fixture *f, struct uuid7 id)
+{
+    struct store_reader *rd = NULL;
+    struct batch b = { 0 };
+
+    assert_int_equal(store_reader_get(f->st, &rd, &f->e), 0);
+    if (store_read_batch(rd, id, &b, &f->e) < 0)
+        fail_msg("store_read_batch: %s", f->e.text);
+    store_reader_put(f->st, rd);
+    return b;
+}
+
+/* One transaction that changes it. */
+static void update(struct store_fixture *f, struct batch *b)
+{
+    b->version++;
+    b->updated_at_us = f->now_us;
+    store_fixture_begin(f);
+    if (store_batch_update(f->st, b, &f->e) < 0)
+        fail_msg("store_batch_update: %s", f->e.text);
+    store_fixture_commit(f);
+}
+
+static void a_batch_is_read_as_it_was_inserted(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch b = new_batch(f);
+    struct uuid7 id = insert_batch(f, &b);
+
+    store_fixture_reopen(f);
+    b = read_batch(f, id);
+    assert_true(uuid7_equal(b.id, id));
+    assert_int_equal(b.state, BATCH_RUNNING);
+    assert_int_equal(b.version, 1);
+    assert_true(b.closed && !b.sweeping);
+    assert_int_equal(b.failure_policy, BATCH_CANCEL_REMAINING);
+    assert_int_equal(b.max_concurrency, 4);
+    assert_int_equal(b.array_size, 10);
+    assert_int_equal(b.array_made, 0);
+    assert_int_equal(b.specs, 1U << BATCH_SPEC_MEMBER);
+    assert_string_equal(b.tenant, "acme");
+    assert_string_equal(b.created_by, "k1");
+    assert_string_equal(b.name, "nightly");
+    assert_string_equal(b.labels, "{\"a\":\"b\"}");
+    assert_int_equal(b.created_at_us, b.updated_at_us);
+    assert_int_equal(batch_total(&b), 10);
+    batch_fini(&b);
+}
+
+static void all_that_can_change_is_written(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch b = new_batch(f);
+    struct uuid7 id = insert_batch(f, &b);
+
+    b = read_batch(f, id);
+    for (int s = 0; s < JOB_STATE_MAX_; s++)
+        b.counts[s] = s + 1;
+    b.array_made = 7;
+    b.state = BATCH_FAILED;
+    batch_stop(&b, BATCH_STOP_CANCEL);
+    b.sweep_key = 4711;
+    b.called = 6;
+    b.error_groups = 3;
+    b.started_at_us = 1;
+    b.finished_at_us = 2;
+    b.cancel_requested_at_us = 3;
+    b.reason = mem_str("enough");
+    update(f, &b);
+    batch_fini(&b);
+    b = read_batch(f, id);
+    for (int s = 0; s < JOB_STATE_MAX_; s++)
+        assert_int_equal(b.counts[s], s + 1);
+    assert_int_equal(b.version, 2);
+    assert_int_equal(b.array_made, 7);
+    assert_int_equal(b.state, BATCH_FAILED);
+    assert_int_equal(b.stop, BATCH_STOP_CANCEL);
+    assert_true(b.sweeping);
+    assert_int_equal(b.sweep_key, 4711);
+    assert_int_equal(b.called, 6);
+    assert_int_equal(b.error_groups, 3);
+    assert_int_equal(b.started_at_us, 1);
+    assert_int_equal(b.finished_at_us, 2);
+    assert_int_equal(b.cancel_requested_at_us, 3);
+    assert_string_equal(b.reason, "enough");
+    assert_string_equal(b.name, "nightly");
+    b.sweeping = false;
+    update(f, &b);
+    batch_fini(&b);
+    b = read_batch(f, id);
+    assert_false(b.sweeping);
+    batch_fini(&b);
+}
+
+static void an_update_of_another_version_changes_nothing(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch b = new_batch(f);
+    struct uuid7 id = insert_batch(f, &b);
+
+    b = read_batch(f, id);
+    b.version += 2;
+    store_fixture_begin(f);
+    assert_int_equal(store_batch_update(f->st, &b, &f->e), ERR_NOT_FOUND);
+    store_rollback(f->st);
+    batch_fini(&b);
+}
+
+static void an_unknown_or_forged_id_is_not_found(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch b = new_batch(f);
+    struct uuid7 id = insert_batch(f, &b);
+    struct uuid7 forged = { id.hi, id.lo ^ 1 };
+
+    store_fixture_begin(f);
+    assert_int_equal(store_batch_get(f->st, forged, &b, &f->e), ERR_BATCH_NOT_FOUND);
+    assert_int_equal(store_batch_get(f->st, id, &b, &f->e), 0);
+    store_fixture_commit(f);
+    batch_fini(&b);
+}
+
+static size_t count_events(struct store_fixture *f, enum event_kind kind)
+{
+    struct store_event_query query = { .limit = 100, .filter.kinds = UINT64_C(1) << kind };
+    struct store_events events = { 0 };
+    struct store_reader *rd = NULL;
+    size_t count;
+
+    assert_int_equal(store_reader_get(f->st, &rd, &f->e), 0);
+    assert_int_equal(store_read_events(rd, &query, &events, &f->e), 0);
+    count = events.count;
+    store_events_fini(&events);
+    store_reader_put(f->st, rd);
+    return count;
+}
+
+static void its_life_is_in_the_event_log(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch b = new_batch(f);
+    struct uuid7 id;
+
+    b.closed = false;
+    b.state = BATCH_OPEN;
+    id = insert_batch(f, &b);
+    b = read_batch(f, id);
+    assert_int_equal(count_events(f, EVENT_BATCH_CREATED), 0);
+    update(f, &b);
+    update(f, &b);
+    assert_int_equal(count_events(f, EVENT_BATCH_CREATED), 1);
+    b.closed = true;
+    b.state = BATCH_RUNNING;
+    update(f, &b);
+    assert_int_equal(count_events(f, EVENT_BATCH_CLOSED), 1);
+    b.state = BATCH_SUCCEEDED;
+    update(f, &b);
+    update(f, &b);
+    assert_int_equal(count_events(f, EVENT_BATCH_SUCCEEDED), 1);
+    assert_int_equal(count_events(f, EVENT_BATCH_CLOSED), 1);
+    batch_fini(&b);
+}
+
+static void what_it_submits_is_kept_with_it(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch b = new_batch(f);
+    struct uuid7 id = insert_batch(f, &b);
+    AUTO_FINI(batch_job) struct batch_job bj = { .job = store_fixture_job(f), .delay_us = 7 };
+    AUTO_FINI(batch_job) struct batch_job got = { 0 };
+
+    bj.job.priority = -5;
+    bj.job.timeout_us = 8;
+    bj.job.ttl_us = 9;
+    bj.job.scheduled_at_us = 10;
+    store_fixture_set(&bj.job.function, "report");
+    store_fixture_set(&bj.job.name, "the end");
+    store_fixture_begin(f);
+    assert_int_equal(store_batch_spec_put(f->st, id, BATCH_SPEC_SUCCESS, &bj, &f->e), 0);
+    assert_int_equal(store_batch_spec_get(f->st, id, BATCH_SPEC_SUCCESS, &got, &f->e), 0);
+    assert_int_equal(store_batch_spec_get(f->st, id, BATCH_SPEC_FAILURE, &got, &f->e),
+                     ERR_DATABASE);
+    store_rollback(f->st);
+    assert_int_equal(got.delay_us, 7);
+    assert_int_equal(got.job.priority, -5);
+    assert_int_equal(got.job.timeout_us, 8);
+    assert_int_equal(got.job.ttl_us, 9);
+    assert_int_equal(got.job.scheduled_at_us, 10);
+    assert_int_equal(got.job.grace_us, bj.job.grace_us);
+    assert_string_equal(got.job.function, "report");
+    assert_string_equal(got.job.name, "the end");
+    assert_string_equal(got.job.queue, bj.job.queue);
+    assert_string_equal(got.job.pool, bj.job.pool);
+    assert_int_equal(got.job.payload_len, bj.job.payload_len);
+    assert_string_equal(got.job.payload, bj.job.payload);
+}
+
+static void members_are_walked_in_pieces(void **state)
+{
+    struct store_fixture *f = *state;
+    struct uuid7 batch = uuid7_new(&f->gen, f->now_us);
+    struct uuid7 other = uuid7_new(&f->gen, f->now_us);
+    struct store_member members[4];
+    struct uuid7 ids[5];
+
+    store_fixture_begin(f);
+    for (int i = 0; i < 5; i++) {
+        ids[i] = insert_member(f, batch, i);
+        (void)insert_member(f, other, i);
+    }
+    assert_int_equal(store_batch_members(f->st, batch, 0, members, 4, &f->e), 4);
+    for (int i = 0; i < 4; i++) {
+        assert_true(uuid7_equal(members[i].id, ids[i]));
+        assert_int_equal(members[i].state, JOB_QUEUED);
+    }
+    assert_int_equal(store_batch_members(f->st, batch, uuid7_key(ids[3]), members, 4, &f->e),
+                     1);
+    assert_true(uuid7_equal(members[0].id, ids[4]));
+    store_fixture_commit(f);
+}
+
+static void those_with_work_left_are_found_at_a_start(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch pending = new_batch(f);
+    struct batch done = new_batch(f);
+    struct batch stopped = new_batch(f);
+    AUTO(mem) struct uuid7 *ids = NULL;
+    struct uuid7 pending_id = insert_batch(f, &pending);
+    struct uuid7 done_id = insert_batch(f, &done);
+    struct uuid7 stopped_id = insert_batch(f, &stopped);
+    int64_t members;
+
+    pending = read_batch(f, pending_id);
+    pending.array_made = 4;
+    update(f, &pending);
+    done = read_batch(f, done_id);
+    done.array_made = 10;
+    update(f, &done);
+    stopped = read_batch(f, stopped_id);
+    batch_stop(&stopped, BATCH_STOP_CANCEL);
+    update(f, &stopped);
+    store_fixture_begin(f);
+    assert_int_equal(store_batches_busy(f->st, &ids, &members, &f->e), 2);
+    store_fixture_commit(f);
+    assert_true(uuid7_equal(ids[0], pending_id) && uuid7_equal(ids[1], stopped_id));
+    assert_int_equal(members, 6);
+    batch_fini(&pending);
+    batch_fini(&done);
+    batch_fini(&stopped);
+}
+
+static struct store_batches list(struct store_fixture *f,
+                                 const struct store_batch_filter *filter)
+{
+    struct store_batches page = { 0 };
+    struct store_reader *rd = NULL;
+
+    assert_int_equal(store_reader_get(f->st, &rd, &f->e), 0);
+    assert_int_equal(store_read_batches(rd, filter, &page, &f->e), 0);
+    store_reader_put(f->st, rd);
+    return page;
+}
+
+static void batches_are_listed_newest_first_in_pages(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_batch_filter filter = { .limit = 2, .tenant = "acme" };
+    struct store_batches page;
+    struct uuid7 ids[5];
+
+    for (int i = 0; i < 5; i++) {
+        struct batch b = new_batch(f);
+
+        if (i == 2) {
+            free(b.tenant);
+            b.tenant = NULL;
+        }
+        if (i == 3)
+            b.state = BATCH_OPEN;
+        ids[i] = insert_batch(f, &b);
+    }
+    page = list(f, &filter);
+    assert_int_equal(page.count, 2);
+    assert_true(uuid7_equal(page.items[0].id, ids[4]));
+    assert_true(uuid7_equal(page.items[1].id, ids[3]));
+    filter.before_key = page.next_before_key;
+    assert_true(filter.before_key > 0);
+    store_batches_fini(&page);
+    page = list(f, &filter);
+    assert_int_equal(page.count, 2);
+    assert_true(uuid7_equal(page.items[1].id, ids[0]));
+    assert_int_equal(page.next_before_key, 0);
+    store_batches_fini(&page);
+    filter = (struct store_batch_filter){ .limit = 9, .states = 1U << BATCH_OPEN };
+    page = list(f, &filter);
+    assert_int_equal(page.count, 1);
+    assert_true(uuid7_equal(page.items[0].id, ids[3]));
+    store_batches_fini(&page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +503,15 @@ int main(void)
         TEST(moves_are_summed_up_for_each_batch),
         TEST(moves_end_with_their_transaction),
         TEST(a_failed_job_carries_the_fingerprint_of_its_failure),
+        TEST(a_batch_is_read_as_it_was_inserted),
+        TEST(all_that_can_change_is_written),
+        TEST(an_update_of_another_version_changes_nothing),
+        TEST(an_unknown_or_forged_id_is_not_found),
+        TEST(its_life_is_in_the_event_log),
+        TEST(what_it_submits_is_kept_with_it),
+        TEST(members_are_walked_in_pieces),
+        TEST(those_with_work_left_are_found_at_a_start),
+        TEST(batches_are_listed_newest_first_in_pages),
     };
     int failed = 0;
 

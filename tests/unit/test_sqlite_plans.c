@@ -3,6 +3,7 @@
 #include "tests/support/test.h"
 
 #include "store/sqlite/sq.h"
+#include "store/store_batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +150,8 @@ static void check_plan(struct db *db, const char *sql)
         return; /* BEGIN and its like, INSERT */
     for (const char *line = plan.data; *line; line = strchr(line, '\n') + 1) {
         bool is_scan = strncmp(line, "SCAN ", 5) == 0;
-        bool is_partial = strncmp(line, "SCAN job USING", 14) == 0;
+        bool is_partial = strncmp(line, "SCAN job USING", 14) == 0 ||
+                          has(line, "SCAN batch USING INDEX batch_busy");
 
         if ((is_scan && !is_partial && !has(line, "(subquery")) || has(line, "AUTOMATIC"))
             fail_msg("a full scan: %s\n%s", sql, plan.data);
@@ -173,6 +175,56 @@ static int check_statements(struct db *db)
     return count;
 }
 
+/* A batch that has ended as soon as it is there, with one kind of failure. */
+static void use_batches(struct store_fixture *f)
+{
+    struct batch b = { .id = uuid7_new(&f->gen, f->now_us), .version = 1 };
+    struct batch_job bj = { .job = store_fixture_job(f) };
+    struct failure_group g = { .batch = b.id, .last_job = b.id, .sample_count = 1 };
+    struct store_member members[2];
+    struct uuid7 *busy = NULL;
+    int64_t number;
+    char none[] = "";
+
+    g.tenant = g.queue = g.message = none;
+    g.samples[0] = b.id;
+    store_fixture_begin(f);
+    assert_int_equal(store_batch_insert(f->st, &b, &f->e), 0);
+    assert_int_equal(store_batch_spec_put(f->st, b.id, BATCH_SPEC_MEMBER, &bj, &f->e), 0);
+    batch_job_fini(&bj);
+    assert_int_equal(store_batch_spec_get(f->st, b.id, BATCH_SPEC_MEMBER, &bj, &f->e), 0);
+    batch_job_fini(&bj);
+    b.version++;
+    assert_int_equal(store_batch_update(f->st, &b, &f->e), 0);
+    assert_int_equal(store_batch_get(f->st, b.id, &b, &f->e), 0);
+    assert_int_equal(store_batch_members(f->st, b.id, 0, members, 2, &f->e), 0);
+    assert_int_equal(store_batches_busy(f->st, &busy, &number, &f->e), 0);
+    assert_int_equal(store_failure_add(f->st, &g, &f->e), ERR_NOT_FOUND);
+    assert_int_equal(store_failure_insert(f->st, &g, &f->e), 0);
+    assert_int_equal(store_failure_count(f->st, "", &number, &f->e), 0);
+    assert_int_equal(store_failure_forget_oldest(f->st, "", &f->e), 0);
+    g.batch = (struct uuid7){ 0 };
+    assert_int_equal(store_failure_insert(f->st, &g, &f->e), 0);
+    assert_int_equal(store_failure_forget_oldest(f->st, "", &f->e), 0);
+    store_fixture_commit(f);
+}
+
+static void read_batches(struct store_fixture *f, struct store_reader *rd)
+{
+    const struct store_batch_filter all = { .limit = 10 };
+    const struct store_failure_filter failures = { .tenant = "", .limit = 10 };
+    struct store_batches batches = { 0 };
+    struct store_failures groups = { 0 };
+    struct batch b = { 0 };
+
+    assert_int_equal(store_read_batches(rd, &all, &batches, &f->e), 0);
+    assert_int_equal(store_read_batch(rd, batches.items[0].id, &b, &f->e), 0);
+    batch_fini(&b);
+    store_batches_fini(&batches);
+    assert_int_equal(store_read_failures(rd, &failures, &groups, &f->e), 0);
+    store_failures_fini(&groups);
+}
+
 static void no_statement_scans_a_table_or_sorts(void **state)
 {
     struct store_fixture *f = *state;
@@ -180,8 +232,10 @@ static void no_statement_scans_a_table_or_sorts(void **state)
     struct uuid7 id = make_jobs(f);
 
     use_writer(f, id);
+    use_batches(f);
     assert_int_equal(store_reader_get(f->st, &rd, &f->e), 0);
     use_reader(f, rd, id);
+    read_batches(f, rd);
     assert_in_range(check_statements(sq_of(f->st)->db), 28, 128);
     assert_in_range(check_statements(sq_reader_db(rd)), 14, 128);
     store_reader_put(f->st, rd);
@@ -263,6 +317,7 @@ static void all_references_hold_after_all_operations(void **state)
     struct db *db = sq_of(f->st)->db;
 
     use_writer(f, make_jobs(f));
+    use_batches(f);
     assert_int_equal(ask(db, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
     assert_int_equal(ask(db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
     assert_true(ask(db, "SELECT count(*) FROM pragma_foreign_key_list('attempt')") > 0);
