@@ -7,6 +7,7 @@ int request_apply(struct turn *t, struct engine_request *rq)
 {
     static int (*const apply[ENGINE_OP_MAX_])(struct turn *, struct engine_request *) = {
         [ENGINE_SUBMIT] = submit_apply,
+        [ENGINE_SUBMIT_MANY] = submit_many_apply,
         [ENGINE_CANCEL] = cancel_apply,
     };
     int r;

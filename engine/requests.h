@@ -15,6 +15,14 @@ struct submit_request {
     struct job job; /* in: from job_spec_to_job(), without id; out: as inserted */
 };
 
+/* ENGINE_SUBMIT_MANY: insert jobs, all or none, in one transaction that holds up everybody else:
+ * ten thousand take about a tenth of a second. The errors are the same. */
+struct submit_many_request {
+    struct engine_request rq;
+    struct job *jobs; /* each as in struct submit_request */
+    size_t count;
+};
+
 enum cancel_mode { CANCEL_GRACEFUL, CANCEL_FORCE };
 
 /* ENGINE_CANCEL: stop a job. ERR_JOB_NOT_FOUND, ERR_JOB_FINISHED. */

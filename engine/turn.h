@@ -42,7 +42,13 @@ bool claims_are_due(struct engine *en);
 int request_apply(struct turn *t, struct engine_request *rq);
 
 int submit_apply(struct turn *t, struct engine_request *rq);
+int submit_many_apply(struct turn *t, struct engine_request *rq);
 int cancel_apply(struct turn *t, struct engine_request *rq);
+
+/* submit.c: whether that many more jobs may wait; else rq->result says why not. Insert one, with
+ * its id and times set: the store's error. */
+bool submit_has_room(const struct turn *t, struct engine_request *rq, size_t count);
+int submit_insert(struct turn *t, struct job *job);
 
 /* idempotency.c: remember the answer to rq, which has been applied; forget a few old ones. */
 int idempotency_remember(struct turn *t, struct engine_request *rq);
