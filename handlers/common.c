@@ -30,6 +30,16 @@ void common_set_creator(const struct http_req *rq, struct job *job)
     job->created_by = rq->principal->key_id ? mem_str(rq->principal->key_id) : NULL;
 }
 
+char *common_job_subpath(const struct http_req *rq, const char *what)
+{
+    char text[UUID7_TEXT_SIZE];
+    struct uuid7 id;
+
+    if (!uuid7_parse(http_param(rq, "id"), &id))
+        return mem_str(what); /* nobody will see it: there is no such job */
+    return mem_printf("/v1/jobs/%s%s", uuid7_format(id, text), what);
+}
+
 int common_bad_parameter(struct http_resp *rs, const char *name, const char *code,
                          const char *format, ...)
 {

@@ -29,6 +29,8 @@ int common_job_id(const struct http_req *rq, struct uuid7 *ret_id, struct errinf
 bool common_job_of_path(const char *path, struct uuid7 *ret_id);
 /* Whose job it is and who submits it, from the request. */
 void common_set_creator(const struct http_req *rq, struct job *job);
+/* The path of what belongs to it, "/v1/jobs/<id>/artifacts", in one spelling; heap. */
+char *common_job_subpath(const struct http_req *rq, const char *what);
 /* A fault of the query parameter `name`, for errors[]: returns ERR_INVALID_PARAMETER. */
 __attribute__((format(printf, 4, 5))) int common_bad_parameter(struct http_resp *rs,
                                                                const char *name,

@@ -3,6 +3,7 @@
 
 #include "domain/args_schema.h"
 #include "handlers/common.h"
+#include "handlers/listing.h"
 
 /* Whole seconds as an integer: 60, not 60.0. */
 static json_t *seconds(usec_t us)
@@ -41,19 +42,11 @@ static json_t *encode(const struct function *fn)
 int h_list_functions(struct http_req *rq, struct http_resp *rs)
 {
     const struct function_table *table = common_service(rq)->functions;
-    json_t *items;
-    json_t *json;
-    int r;
+    json_t *all = json_array();
 
-    r = common_no_query(rq, rs);
-    if (r < 0)
-        return r;
-    items = json_array();
     for (size_t i = 0; i < table->count; i++)
-        (void)json_array_append_new(items, encode(&table->items[i]));
-    json = json_object();
-    (void)json_object_set_new(json, "items", items);
-    return http_reply_json(rs, 200, json);
+        (void)json_array_append_new(all, encode(&table->items[i]));
+    return listing_simple("/v1/functions", FIELDS_FUNCTION, rq, rs, all);
 }
 
 int h_get_function(struct http_req *rq, struct http_resp *rs)
@@ -67,5 +60,5 @@ int h_get_function(struct http_req *rq, struct http_resp *rs)
     fn = function_find(common_service(rq)->functions, http_param(rq, "name"));
     if (!fn)
         return err_set(&rs->err, ERR_NOT_FOUND, "there is no such function");
-    return http_reply_json(rs, 200, encode(fn));
+    return http_reply_tagged(rq, rs, encode(fn));
 }

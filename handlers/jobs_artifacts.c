@@ -13,6 +13,7 @@
 #include "domain/json_text.h"
 #include "engine/artifact_files.h"
 #include "handlers/common.h"
+#include "handlers/listing.h"
 
 /* A digest means reading it all, on a thread that others wait for. */
 #define DIGEST_MAX_BYTES      ((int64_t)16 << 20) /* of one file */
@@ -141,22 +142,41 @@ static int read_digest(const struct http_req *rq, struct http_resp *rs, bool *re
     return 0;
 }
 
-int h_list_job_artifacts(struct http_req *rq, struct http_resp *rs)
+/* What is asked for, besides the page. */
+static int decode_list(const struct http_req *rq, struct http_resp *rs, struct listing *l,
+                       struct wish *w, bool *ret_digest)
 {
-    static const char *const known[] = { "attempt", "digest", NULL };
-    AUTO_FINI(artifact_list) struct artifact_list list = { 0 };
-    AUTO(json) json_t *items = json_array();
-    struct wish w = { 0 };
-    bool with_digest = false;
+    static const char *const known[] = { "attempt", "digest", LISTING_PARAMETERS, NULL };
+    const char *attempt = http_query(rq, "attempt", 0);
     int r;
 
     r = common_allow(rq, rs, known);
     if (r < 0)
         return r;
-    r = read_digest(rq, rs, &with_digest);
+    r = read_digest(rq, rs, ret_digest);
     if (r < 0)
         return r;
-    r = find_attempt(rq, rs, &w);
+    r = listing_decode(l, rq, rs);
+    if (r < 0)
+        return r;
+    if (attempt)
+        listing_add(l, "attempt", attempt);
+    if (*ret_digest)
+        listing_shape(l, "digest", "sha-256");
+    return find_attempt(rq, rs, w);
+}
+
+int h_list_job_artifacts(struct http_req *rq, struct http_resp *rs)
+{
+    AUTO_FINI(artifact_list) struct artifact_list list = { 0 };
+    AUTO(json) json_t *items = json_array();
+    AUTO(mem) char *path = common_job_subpath(rq, "/artifacts");
+    AUTO_FINI(listing) struct listing l = { .path = path, .of = FIELDS_ARTIFACT };
+    struct wish w = { 0 };
+    bool with_digest = false;
+    int r;
+
+    r = decode_list(rq, rs, &l, &w, &with_digest);
     if (r < 0)
         return r;
     r = artifact_files_list(common_service(rq)->data_dir, w.id, w.attempt, &list, &rs->err);
@@ -165,9 +185,9 @@ int h_list_job_artifacts(struct http_req *rq, struct http_resp *rs)
     r = encode_items(common_service(rq), &w, &list, with_digest, items, &rs->err);
     if (r < 0)
         return r;
-    return http_reply_json(rs, 200,
-                           json_pack("{s:i,s:O,s:I}", "attempt", w.attempt, "items", items,
-                                     "left_out", (json_int_t)list.left_out));
+    l.members =
+        json_pack("{s:i,s:I}", "attempt", w.attempt, "left_out", (json_int_t)list.left_out);
+    return listing_reply_whole(&l, rq, rs, TAKE(items));
 }
 
 /* -- one file -------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "handlers/common.h"
+#include "handlers/listing.h"
 
 static void set_time(json_t *json, const char *name, usec_t at_us)
 {
@@ -38,19 +39,10 @@ static json_t *encode(const struct engine_worker *w)
 int h_list_workers(struct http_req *rq, struct http_resp *rs)
 {
     AUTO(mem) struct engine_worker *workers = NULL;
-    json_t *items;
-    json_t *json;
-    size_t count;
-    int r;
+    size_t count = engine_workers(common_service(rq)->engine, &workers);
+    json_t *all = json_array();
 
-    r = common_no_query(rq, rs);
-    if (r < 0)
-        return r;
-    count = engine_workers(common_service(rq)->engine, &workers);
-    items = json_array();
     for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(items, encode(&workers[i]));
-    json = json_object();
-    (void)json_object_set_new(json, "items", items);
-    return http_reply_json(rs, 200, json);
+        (void)json_array_append_new(all, encode(&workers[i]));
+    return listing_simple("/v1/workers", FIELDS_WORKER_STATUS, rq, rs, all);
 }

@@ -104,8 +104,10 @@ struct store_backend {
                     struct job *ret_job, struct errinfo *e);
     int (*read_version)(struct store_reader *rd, struct uuid7 id, int64_t *ret_version,
                         enum job_state *ret_state, struct errinfo *e);
-    int (*read_jobs)(struct store_reader *rd, const struct store_filter *filter,
+    int (*read_jobs)(struct store_reader *rd, const struct store_query *query,
                      struct store_page *ret_page, struct errinfo *e);
+    int (*read_job_count)(struct store_reader *rd, const struct store_filter *filter,
+                          int64_t *ret_count, bool *ret_exact, struct errinfo *e);
     int (*read_result)(struct store_reader *rd, struct uuid7 id, enum result_kind *ret_kind,
                        char **ret_bytes, size_t *ret_len, struct errinfo *e);
     int (*read_capture)(struct store_reader *rd, struct uuid7 id, int attempt,

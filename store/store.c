@@ -317,10 +317,16 @@ int store_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_ve
     return rd->backend->read_version(rd, id, ret_version, ret_state, e);
 }
 
-int store_read_jobs(struct store_reader *rd, const struct store_filter *filter,
+int store_read_jobs(struct store_reader *rd, const struct store_query *query,
                     struct store_page *ret_page, struct errinfo *e)
 {
-    return rd->backend->read_jobs(rd, filter, ret_page, e);
+    return rd->backend->read_jobs(rd, query, ret_page, e);
+}
+
+int store_read_job_count(struct store_reader *rd, const struct store_filter *filter,
+                         int64_t *ret_count, bool *ret_exact, struct errinfo *e)
+{
+    return rd->backend->read_job_count(rd, filter, ret_count, ret_exact, e);
 }
 
 void store_page_fini(struct store_page *page)

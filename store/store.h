@@ -264,31 +264,82 @@ int store_read_job(struct store_reader *rd, struct uuid7 id, size_t result_max_b
 int store_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_version,
                        enum job_state *ret_state, struct errinfo *e);
 
-#define STORE_LIST_MAX      1000
-#define STORE_LIST_SCAN_MAX 20000 /* rows looked at for one page */
+#define STORE_LIST_MAX       1000
+#define STORE_LIST_SCAN_MAX  20000 /* rows looked at for one page */
+#define STORE_COUNT_SCAN_MAX 50000 /* ... to count those that pass */
 #define STORE_LIST_BYTES_MAX                                                                   \
     ((size_t)16 << 20) /* of payloads in one page, and one more job                            \
                         */
 
+/* Times that have not happened come last, in both directions. */
+enum store_sort {
+    STORE_BY_CREATED, /* in the order of the ids */
+    STORE_BY_PRIORITY,
+    STORE_BY_QUEUED,
+    STORE_BY_STARTED,
+    STORE_BY_FINISHED,
+    STORE_BY_UPDATED,
+    STORE_SORT_MAX_
+};
+
+struct store_label {
+    const char *name;
+    const char *value;
+};
+
+/* Which jobs; what is zero or NULL is not asked for. All that is given must hold. */
 struct store_filter {
-    unsigned states;      /* bit 1 << state; 0: all */
-    const char *function; /* NULL: all; "" : command jobs */
-    const char *queue;    /* NULL: all */
-    int64_t before_key;   /* only ids with a smaller uuid7_key; 0: from the newest */
-    size_t limit;         /* 1..STORE_LIST_MAX */
+    unsigned states;      /* bit 1 << state */
+    const char *tenant;   /* NULL: of all of them; "": of the default one */
+    const char *function; /* "" : command jobs */
+    const char *queue;
+    const char *name;
+    const char *name_prefix;
+    const char *created_by;
+    const char *text; /* is part of the name or the id, in whatever case of A to Z */
+    enum cause cause; /* failed, and the last attempt for this cause */
+    const struct store_label *labels;
+    size_t label_count;
+    /* From `after` on, and earlier than `before`. When a job was created its id says, in whole
+     * milliseconds; with a bound of finished_* only jobs that have finished pass. */
+    usec_t created_after_us;
+    usec_t created_before_us;
+    usec_t finished_after_us;
+    usec_t finished_before_us;
+};
+
+/* Where a page ends: the next one starts behind it. Key 0: nowhere, from the start. */
+struct store_position {
+    int64_t value; /* of what the list is sorted by */
+    int64_t key;   /* uuid7_key */
+};
+
+struct store_query {
+    struct store_filter filter;
+    enum store_sort sort;
+    bool ascending; /* else the latest, or the highest, first; equal ones in the same direction
+                       by id */
+    size_t limit;   /* 1..STORE_LIST_MAX */
+    struct store_position from;
 };
 
 struct store_page {
-    struct job *items; /* newest first */
+    struct job *items;
     size_t count;
-    int64_t next_before_key; /* filter.before_key of the next page; 0: this was the last */
+    struct store_position next; /* query.from of the next page; key 0: this was the last */
 };
 
 /* A page of jobs with payloads and outcomes. The work is bounded: after STORE_LIST_SCAN_MAX
- * rows a page may be short, even empty, while next_before_key is set; after
- * STORE_LIST_BYTES_MAX it is short. */
-int store_read_jobs(struct store_reader *rd, const struct store_filter *filter,
+ * rows a page by STORE_BY_CREATED may be short, even empty, while page.next is set; after
+ * STORE_LIST_BYTES_MAX any page is short. ERR_SORT_TOO_LARGE: by anything else more rows would
+ * have to be looked at; labels, a name, states but succeeded, and times of creation make them
+ * fewer. */
+int store_read_jobs(struct store_reader *rd, const struct store_query *query,
                     struct store_page *ret_page, struct errinfo *e);
+/* How many jobs pass; not more than can be counted in STORE_COUNT_SCAN_MAX rows, and then
+ * *ret_exact is false: there may be more. */
+int store_read_job_count(struct store_reader *rd, const struct store_filter *filter,
+                         int64_t *ret_count, bool *ret_exact, struct errinfo *e);
 void store_page_fini(struct store_page *page);
 DEFINE_AUTO_FINI(store_page, struct store_page)
 

@@ -264,6 +264,7 @@ bool chain_admit(struct request *r, const char *method, const char *version)
     r->method = method;
     request_scan_headers(r);
     r->rq.lenient = r->seen.prefer.lenient;
+    r->rq.total_count = r->seen.prefer.total_count;
     for (size_t i = 0; i < COUNT_OF(links) && r->refusal == 0; i++)
         r->refusal = links[i](&a);
     if (r->refusal < 0) {

@@ -38,6 +38,7 @@ struct http_req {
     const char *request_id; /* X-Request-Id: the client's if well-formed, else made */
     const struct principal *principal; /* who asks; never NULL */
     bool lenient;                      /* Prefer: handling=lenient */
+    bool total_count;                  /* Prefer: return=total-count */
     http_handler next;                 /* set before HTTP_PENDING is returned */
     void *state; /* the handler's, across HTTP_PENDING; ended by state_free */
     void (*state_free)(void *state);
@@ -121,6 +122,11 @@ int http_reply_bytes(struct http_resp *rs, int status, const char *content_type,
 /* Static bytes: never freed. */
 int http_reply_static(struct http_resp *rs, int status, const char *content_type,
                       const char *bytes, size_t len);
+/* 200 with a weak ETag made of the body, or 304 when If-None-Match lists it. json is taken. */
+int http_reply_tagged(const struct http_req *rq, struct http_resp *rs, json_t *take_json);
+/* The same for static bytes. */
+int http_reply_tagged_static(const struct http_req *rq, struct http_resp *rs,
+                             const char *content_type, const char *bytes, size_t len);
 /* A part of a file: fd is taken. It must have these bytes, or the connection breaks. */
 int http_reply_file(struct http_resp *rs, int status, const char *content_type, int take_fd,
                     uint64_t offset, uint64_t len);

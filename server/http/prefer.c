@@ -77,6 +77,9 @@ static void take_preference(struct prefer *p, const struct pair *pair)
     } else if (strcasecmp(pair->name, "handling") == 0 && !p->has_handling) {
         p->has_handling = true;
         p->lenient = text_equal(pair->value, "lenient");
+    } else if (strcasecmp(pair->name, "return") == 0 && !p->has_return) {
+        p->has_return = true;
+        p->total_count = text_equal(pair->value, "total-count");
     }
 }
 

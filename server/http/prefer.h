@@ -12,6 +12,8 @@ struct prefer {
     int64_t wait_seconds;
     bool has_handling;
     bool lenient;
+    bool has_return;
+    bool total_count;
 };
 
 void prefer_feed(struct prefer *p, const char *line);

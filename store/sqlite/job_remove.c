@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "store/sqlite/event_write.h"
+#include "store/sqlite/job_labels.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
 
@@ -103,13 +104,24 @@ static int remove_rows(struct db *db, const char *sql, struct uuid7 id, struct e
     return stmt_change(s, e);
 }
 
+static int remove_labels(struct db *db, struct uuid7 id, struct errinfo *e)
+{
+    AUTO(mem) char *payload = NULL;
+    size_t len;
+    int r;
+
+    r = job_labels_source(db, uuid7_key(id), &payload, &len, e);
+    return r < 0 ? r : job_labels_remove(db, uuid7_key(id), payload, len, e);
+}
+
 /* What is beside the job's row: other tables that know jobs are emptied of this one here. */
 static int remove_related(struct db *db, struct uuid7 id, const struct remains *had,
                           struct errinfo *e)
 {
-    int r = 0;
+    int r;
 
-    if (had->payload_aside)
+    r = remove_labels(db, id, e);
+    if (r >= 0 && had->payload_aside)
         r = remove_rows(db, REMOVE_PAYLOAD, id, e);
     if (r >= 0 && had->last.attempt > 0)
         r = remove_rows(db, REMOVE_ATTEMPTS, id, e);

@@ -1,5 +1,7 @@
 /* Changes to what a job is, while nobody runs it. */
+#include "base/mem.h"
 #include "store/sqlite/event_write.h"
+#include "store/sqlite/job_labels.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
 
@@ -53,8 +55,14 @@ static int rewrite(struct sq *sq, const char *sql, const struct job *job, int64_
                    const struct sq_change *change, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
+    AUTO(mem) char *before = NULL; /* the payload, for its labels */
+    int64_t key = uuid7_key(job->id);
+    size_t before_len;
     int r;
 
+    r = job_labels_source(sq->db, key, &before, &before_len, e);
+    if (r < 0)
+        return r;
     r = change_get(sq, sql, job->id, change->at_us, &s, e);
     if (r < 0)
         return r;
@@ -75,6 +83,10 @@ static int rewrite(struct sq *sq, const char *sql, const struct job *job, int64_
         stmt_text(s, 15, NULL);
     stmt_text(s, 16, job->pool);
     r = sq_change(sq, s, change, e);
+    if (r == 0)
+        r = job_labels_remove(sq->db, key, before, before_len, e);
+    if (r == 0)
+        r = job_labels_add(sq->db, key, job->payload, job->payload_len, e);
     if (r < 0)
         return r;
     return keep_aside(sq->db, job, e);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "store/sqlite/batch_moves.h"
 #include "store/sqlite/event_write.h"
+#include "store/sqlite/job_labels.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
 
@@ -189,6 +190,8 @@ int sq_job_insert(struct store *st, struct job *job, struct errinfo *e)
         r = event_of_insert(sq, job, e);
     if (r == 0 && !inline_payload)
         r = insert_payload(sq, job, e);
+    if (r >= 0)
+        r = job_labels_add(sq->db, uuid7_key(job->id), job->payload, job->payload_len, e);
     if (r < 0)
         return r;
     sq_batch_moved(sq, job->batch, -1, job->state);

@@ -248,6 +248,7 @@ const struct store_backend store_sqlite = {
     .read_job = sq_read_job,
     .read_version = sq_read_version,
     .read_jobs = sq_read_jobs,
+    .read_job_count = sq_read_job_count,
     .read_result = sq_read_result,
     .read_capture = sq_read_capture,
     .read_attempts = sq_read_attempts,

@@ -156,8 +156,10 @@ int sq_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_versi
                     enum job_state *ret_state, struct errinfo *e);
 
 /* job_list.c */
-int sq_read_jobs(struct store_reader *rd, const struct store_filter *filter,
+int sq_read_jobs(struct store_reader *rd, const struct store_query *query,
                  struct store_page *ret_page, struct errinfo *e);
+int sq_read_job_count(struct store_reader *rd, const struct store_filter *filter,
+                      int64_t *ret_count, bool *ret_exact, struct errinfo *e);
 
 /* idempotency.c */
 int sq_idempotency_insert(struct store *st, const struct idempotency_record *record,

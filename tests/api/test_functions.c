@@ -40,7 +40,7 @@ static void functions_are_listed_as_configured(void **state)
     api_get(a, "/v1/functions", &r);
     assert_status(&r, 200);
     assert_header(&r, "Content-Type", "application/json");
-    assert_header(&r, "Cache-Control", "no-store");
+    assert_header(&r, "Cache-Control", "private, no-cache");
     assert_int_equal(json_array_size(api_at(r.json, "items")), 5);
 
     assert_string_equal(api_text(&r, "items.0.name"), "zip");

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -24,11 +25,13 @@ static char ids[JOBS][API_ID_SIZE]; /* in the order of submission */
 static int submit_jobs(void **state)
 {
     static const char *const bodies[JOBS] = {
-        "{\"function\":\"ok\"}",
-        "{\"function\":\"bad\",\"queue\":\"night\"}",
-        "{\"function\":\"ok\",\"queue\":\"night\"}",
-        "{\"function\":\"bad\"}",
-        "{\"command\":[\"true\"]}",
+        "{\"function\":\"ok\",\"labels\":{\"team\":\"maps\",\"run\":\"7\"}}",
+        "{\"function\":\"bad\",\"queue\":\"night\",\"name\":\"nightly & more\","
+        "\"labels\":{\"\u00fc\":\"a&b c\"}}",
+        "{\"function\":\"ok\",\"queue\":\"night\",\"name\":\"nightly report\","
+        "\"args\":{\"text\":\"words\"},\"labels\":{\"team\":\"maps\"}}",
+        "{\"function\":\"bad\",\"priority\":9,\"labels\":{\"run\":\"\"}}",
+        "{\"command\":[\"true\"],\"labels\":{\"team\":\"maps\"}}",
         "{\"function\":\"ok\",\"delay_seconds\":999}",
         "{\"function\":\"ok\",\"delay_seconds\":999,\"queue\":\"night\"}",
     };
@@ -234,6 +237,198 @@ static void a_cursor_outlives_the_server(void **state)
     assert_items(&r, "21");
 }
 
+/* -- what differs between jobs ----------------------------------------------------------- */
+
+static void labels_names_and_reasons_find_jobs(void **state)
+{
+    static const struct {
+        const char *query;
+        const char *items;
+        const char *self; /* NULL: as asked */
+    } cases[] = {
+        { "?label=team:maps", "420", NULL },
+        { "?label=team:maps&label=run:7", "0", NULL },
+        { "?label=team:maps&state=failed", "", "?state=failed&label=team:maps" },
+        { "?label=run:", "3", NULL },
+        { "?label=none:x", "", NULL },
+        { "?label=%C3%BC:a%26b%20c", "1", "?label=%C3%BC:a%26b%20c" },
+        { "?label=%c3%bc:a%26b+c", "1", "?label=%C3%BC:a%26b%20c" },
+        { "?name=nightly%20report", "2", NULL },
+        { "?name_prefix=nightly", "21", NULL },
+        { "?q=REPORT", "2", NULL },
+        { "?q=%26", "1", NULL },
+        { "?failure_reason=exit_code", "31", NULL },
+        { "?failure_reason=signal", "", NULL },
+        { "?created_by=nobody", "", NULL },
+        { "?created_after=2020-01-01T00:00:00Z", "6543210", NULL },
+        { "?created_before=2020-01-01T00:00:00Z", "", NULL },
+        { "?finished_after=2020-01-01T00:00:00%2B01:00", "543210", NULL },
+        { "?finished_before=2020-01-01T00:00:00Z", "", NULL },
+        { "?sort=created_at", "0123456", NULL },
+        { "?sort=-created_at", "6543210", "" },
+        { "?sort=-priority", "3654210", NULL },
+        { "?sort=priority&limit=3", "012", NULL },
+        { "?sort=finished_at&state=scheduled,canceled", "56",
+          "?state=scheduled,canceled&sort=finished_at" },
+    };
+    const struct api *a = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem) char *path = mem_printf("/v1/jobs%s", cases[i].query);
+        AUTO(mem)
+        char *self = mem_printf("/v1/jobs%s", cases[i].self ? cases[i].self : cases[i].query);
+
+        api_get(a, path, &r);
+        assert_status(&r, 200);
+        assert_items(&r, cases[i].items);
+        assert_string_equal(api_text(&r, "self"), self);
+    }
+}
+
+static void every_order_can_be_paged_through(void **state)
+{
+    static const struct {
+        const char *sort;
+        const char *items;
+    } cases[] = {
+        { "created_at", "0123456" },
+        { "-priority", "3654210" },
+        { "priority", "0124563" },
+    };
+    const struct api *a = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem) char *path = mem_printf("/v1/jobs?sort=%s&limit=1", cases[i].sort);
+
+        for (const char *c = cases[i].items; *c; c++) {
+            const char one[] = { *c, '\0' };
+
+            api_get(a, path, &r);
+            assert_items(&r, one);
+            free(path);
+            path = mem_str(api_text(&r, "next"));
+        }
+        assert_string_equal(path, "");
+    }
+}
+
+static void a_cursor_of_one_order_is_none_of_another(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO(mem) char *cursor = cursor_of(a, "/v1/jobs?sort=priority&limit=1");
+    AUTO(mem) char *path = mem_printf("/v1/jobs?sort=-priority&cursor=%s", cursor);
+
+    api_get(a, path, &r);
+    assert_problem(&r, 400, "invalid-cursor");
+}
+
+/* -- how much of them ---------------------------------------------------------------------- */
+
+static void fields_picks_members(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_get(a, "/v1/jobs?state=failed&fields=id,failure.reason&fields=labels.team,args", &r);
+    assert_status(&r, 200);
+    assert_items(&r, "31");
+    assert_int_equal(json_object_size(api_at(r.json, "items.0")), 2);
+    assert_string_equal(api_text(&r, "items.0.failure.reason"), "exit_code");
+    assert_int_equal(json_object_size(api_at(r.json, "items.0.failure")), 1);
+    assert_string_equal(api_text(&r, "self"),
+                        "/v1/jobs?state=failed&fields=id,failure.reason,labels.team,args");
+    api_get(a, "/v1/jobs?fields=args&q=report", &r);
+    assert_string_equal(api_text(&r, "items.0.args.text"), "words");
+    api_get(a, "/v1/jobs?fields=id,stat", &r);
+    assert_problem(&r, 400, "invalid-parameter");
+    assert_string_equal(api_text(&r, "errors.0.parameter"), "fields");
+    assert_non_null(strstr(api_text(&r, "errors.0.detail"), "did you mean state?"));
+}
+
+static void view_says_how_much_of_a_job_there_is(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_get(a, "/v1/jobs?q=report", &r);
+    assert_null(api_at(r.json, "items.0.args"));
+    assert_string_equal(api_text(&r, "items.0.labels.team"), "maps");
+    api_get(a, "/v1/jobs?q=report&view=full", &r);
+    assert_string_equal(api_text(&r, "items.0.args.text"), "words");
+    assert_string_equal(api_text(&r, "self"), "/v1/jobs?q=report&view=full");
+    api_get(a, "/v1/jobs?q=report&view=minimal", &r);
+    assert_int_equal(json_object_size(api_at(r.json, "items.0")), 3);
+    assert_string_equal(api_text(&r, "items.0.state"), "succeeded");
+}
+
+static void the_total_is_told_when_it_is_asked_for(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    const struct api_request q = { .path = "/v1/jobs?function=ok&limit=1",
+                                   .headers = { "Prefer: return=total-count" } };
+
+    api_send(a, &q, &r);
+    assert_status(&r, 200);
+    assert_int_equal(api_number(&r, "total_count"), 4);
+    assert_true(json_is_true(api_at(r.json, "total_count_exact")));
+    assert_header(&r, "Preference-Applied", "return=total-count");
+    api_get(a, q.path, &r);
+    assert_null(api_at(r.json, "total_count"));
+    assert_header(&r, "Preference-Applied", NULL);
+}
+
+static void a_list_that_has_not_changed_is_not_sent_again(void **state)
+{
+    static const char *const paths[] = { "/v1/jobs?state=failed", "/v1/functions",
+                                         "/v1/functions/ok", "/v1/workers" };
+    const struct api *a = *state;
+
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem) char *etag = NULL;
+        AUTO(mem) char *header = NULL;
+        struct api_request q = { .path = paths[i] };
+
+        api_get(a, paths[i], &r);
+        assert_status(&r, 200);
+        etag = mem_str(api_header(&r, "ETag"));
+        assert_int_equal(strncmp(etag, "W/\"", 3), 0);
+        q.headers[0] = header = mem_printf("If-None-Match: \"v1\", %s", etag);
+        api_send(a, &q, &r);
+        assert_status(&r, 304);
+        assert_header(&r, "ETag", etag);
+        assert_header(&r, "Content-Type", NULL);
+        q.headers[0] = "If-None-Match: W/\"0\"";
+        api_send(a, &q, &r);
+        assert_status(&r, 200);
+    }
+}
+
+static void collections_in_memory_are_paged_too(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    struct api_request q = { .path = "/v1/functions?limit=1&fields=name",
+                             .headers = { "Prefer: return=total-count" } };
+    AUTO(mem) char *next = NULL;
+
+    api_send(a, &q, &r);
+    assert_status(&r, 200);
+    assert_string_equal(api_text(&r, "items.0.name"), "ok");
+    assert_int_equal(json_object_size(api_at(r.json, "items.0")), 1);
+    assert_int_equal(api_number(&r, "total_count"), 2);
+    next = mem_str(api_text(&r, "next"));
+    api_get(a, next, &r);
+    assert_string_equal(api_text(&r, "items.0.name"), "bad");
+    assert_null(api_at(r.json, "next"));
+    api_get(a, "/v1/workers?cursor=x", &r);
+    assert_problem(&r, 400, "invalid-cursor");
+}
+
 static void bad_requests_for_lists_are_refused(void **state)
 {
     static const struct {
@@ -258,6 +453,16 @@ static void bad_requests_for_lists_are_refused(void **state)
         { "?function=a&function=b", NULL, 400, "invalid-parameter", "function" },
         { "?queue=%C3%A9", NULL, 400, "invalid-parameter", "queue" },
         { "?limt=1", NULL, 400, "invalid-parameter", "limt" },
+        { "?sort=size", NULL, 400, "invalid-parameter", "sort" },
+        { "?sort=%2Bpriority", NULL, 400, "invalid-parameter", "sort" },
+        { "?view=tiny", NULL, 400, "invalid-parameter", "view" },
+        { "?label=team", NULL, 400, "invalid-parameter", "label" },
+        { "?label=:x", NULL, 400, "invalid-parameter", "label" },
+        { "?fields=", NULL, 400, "invalid-parameter", "fields" },
+        { "?fields=id,", NULL, 400, "invalid-parameter", "fields" },
+        { "?q=", NULL, 400, "invalid-parameter", "q" },
+        { "?failure_reason=none", NULL, 400, "invalid-parameter", "failure_reason" },
+        { "?created_after=today", NULL, 400, "invalid-parameter", "created_after" },
         { "?queue=%zz", NULL, 400, "invalid-parameter", NULL },
         { "?queue=%ff", NULL, 400, "invalid-parameter", NULL },
         { "", "Accept: text/html", 406, "not-acceptable", NULL },
@@ -296,6 +501,14 @@ int main(void)
         cmocka_unit_test(a_cursor_is_good_for_its_filters_only),
         cmocka_unit_test(a_cursor_that_was_changed_is_refused),
         cmocka_unit_test(a_cursor_outlives_the_server),
+        cmocka_unit_test(labels_names_and_reasons_find_jobs),
+        cmocka_unit_test(every_order_can_be_paged_through),
+        cmocka_unit_test(a_cursor_of_one_order_is_none_of_another),
+        cmocka_unit_test(fields_picks_members),
+        cmocka_unit_test(view_says_how_much_of_a_job_there_is),
+        cmocka_unit_test(the_total_is_told_when_it_is_asked_for),
+        cmocka_unit_test(a_list_that_has_not_changed_is_not_sent_again),
+        cmocka_unit_test(collections_in_memory_are_paged_too),
         cmocka_unit_test(bad_requests_for_lists_are_refused),
         cmocka_unit_test(all_bad_parameters_are_told_at_once),
         cmocka_unit_test(new_jobs_do_not_disturb_the_pages),

@@ -66,38 +66,40 @@ static bool known_passes(const struct known *k, const struct store_filter *filte
 }
 
 static void read_page(struct store_fixture *f, struct store_reader *rd,
-                      const struct store_filter *filter, struct store_page *page)
+                      const struct store_query *query, struct store_page *page)
 {
-    if (store_read_jobs(rd, filter, page, &f->e) < 0)
+    if (store_read_jobs(rd, query, page, &f->e) < 0)
         fail_msg("store_read_jobs: %s", f->e.text);
-    assert_true(page->count <= filter->limit);
+    assert_true(page->count <= query->limit);
 }
 
-/* Page through to the end: exactly the jobs that pass, newest first, every page but the last
- * full. */
+/* Page through to the end: exactly the jobs that pass, newest first (or oldest), every page but
+ * the last full. */
 static void check_list(struct store_fixture *f, struct store_reader *rd,
-                       struct store_filter filter, const struct known known[KNOWN])
+                       struct store_query query, const struct known known[KNOWN])
 {
-    int at = KNOWN;
+    int step = query.ascending ? 1 : -1;
+    int end = query.ascending ? KNOWN : -1;
+    int at = query.ascending ? -1 : KNOWN;
 
     do {
         AUTO_FINI(store_page) struct store_page page = { 0 };
 
-        read_page(f, rd, &filter, &page);
+        read_page(f, rd, &query, &page);
         for (size_t i = 0; i < page.count; i++) {
             do
-                at--;
-            while (at >= 0 && !known_passes(&known[at], &filter));
-            assert_true(at >= 0);
+                at += step;
+            while (at != end && !known_passes(&known[at], &query.filter));
+            assert_true(at != end);
             assert_int_equal(uuid7_key(page.items[i].id), known[at].key);
             assert_int_equal(page.items[i].state, known[at].state);
         }
-        if (page.next_before_key)
-            assert_int_equal(page.count, filter.limit);
-        filter.before_key = page.next_before_key;
-    } while (filter.before_key);
-    while (--at >= 0)
-        assert_false(known_passes(&known[at], &filter));
+        if (page.next.key)
+            assert_int_equal(page.count, query.limit);
+        query.from = page.next;
+    } while (query.from.key);
+    while ((at += step) != end)
+        assert_false(known_passes(&known[at], &query.filter));
 }
 
 static void every_filter_gives_exactly_its_jobs_whatever_the_page_size(void **state)
@@ -113,14 +115,15 @@ static void every_filter_gives_exactly_its_jobs_whatever_the_page_size(void **st
     rd = get_reader(f);
     for (unsigned states = 0; states <= ALL_STATES; states++)
         for (size_t i = 0; i < COUNT_OF(functions) * COUNT_OF(queues) * COUNT_OF(limits); i++) {
-            struct store_filter filter = {
-                .states = states,
-                .function = functions[i % COUNT_OF(functions)],
-                .queue = queues[i / COUNT_OF(functions) % COUNT_OF(queues)],
+            struct store_query query = {
+                .filter.states = states,
+                .filter.function = functions[i % COUNT_OF(functions)],
+                .filter.queue = queues[i / COUNT_OF(functions) % COUNT_OF(queues)],
                 .limit = limits[i / COUNT_OF(functions) / COUNT_OF(queues)],
+                .ascending = (states + i) % 2,
             };
 
-            check_list(f, rd, filter, known);
+            check_list(f, rd, query, known);
         }
     store_reader_put(f->st, rd);
 }
@@ -134,7 +137,7 @@ static void a_list_has_payloads_and_outcomes_without_results(void **state)
     struct store_reader *rd = get_reader(f);
     char result[] = "1234567890";
     AUTO_FINI(store_page) struct store_page page = { 0 };
-    struct store_filter filter = { .limit = 10 };
+    struct store_query filter = { .limit = 10 };
 
     o.result_kind = RESULT_JSON;
     o.result = result;
@@ -156,12 +159,12 @@ static void an_empty_store_lists_nothing(void **state)
 {
     struct store_fixture *f = *state;
     struct store_reader *rd = get_reader(f);
-    struct store_filter filter = { .limit = 10 };
+    struct store_query filter = { .limit = 10 };
     AUTO_FINI(store_page) struct store_page page = { 0 };
 
     read_page(f, rd, &filter, &page);
     assert_int_equal(page.count, 0);
-    assert_int_equal(page.next_before_key, 0);
+    assert_int_equal(page.next.key, 0);
     store_reader_put(f->st, rd);
 }
 
@@ -193,18 +196,20 @@ static void one_page_looks_at_a_bounded_number_of_jobs(void **state)
     struct store_reader *rd = get_reader(f);
 
     for (size_t i = 0; i < COUNT_OF(states); i++) {
-        struct store_filter filter = { .states = states[i], .queue = "rare", .limit = 10 };
+        struct store_query filter = { .filter.states = states[i],
+                                      .filter.queue = "rare",
+                                      .limit = 10 };
         AUTO_FINI(store_page) struct store_page first = { 0 };
         AUTO_FINI(store_page) struct store_page second = { 0 };
 
         read_page(f, rd, &filter, &first);
         assert_int_equal(first.count, 0);
-        assert_true(first.next_before_key > uuid7_key(id));
-        filter.before_key = first.next_before_key;
+        assert_true(first.next.key > uuid7_key(id));
+        filter.from = first.next;
         read_page(f, rd, &filter, &second);
         assert_int_equal(second.count, 1);
         assert_true(uuid7_equal(second.items[0].id, id));
-        assert_int_equal(second.next_before_key, 0);
+        assert_int_equal(second.next.key, 0);
     }
     store_reader_put(f->st, rd);
 }
@@ -220,7 +225,7 @@ static void many_queued_jobs_are_paged_through_without_a_gap(void **state)
     (void)make_haystack(f, STORE_LIST_SCAN_MAX + 1500);
     rd = get_reader(f);
     for (size_t i = 0; i < COUNT_OF(states); i++) {
-        struct store_filter filter = { .states = states[i], .limit = STORE_LIST_MAX };
+        struct store_query filter = { .filter.states = states[i], .limit = STORE_LIST_MAX };
         size_t count = 0;
         int64_t last_key = INT64_MAX;
 
@@ -233,8 +238,8 @@ static void many_queued_jobs_are_paged_through_without_a_gap(void **state)
                 last_key = uuid7_key(page.items[k].id);
             }
             count += page.count;
-            filter.before_key = page.next_before_key;
-        } while (filter.before_key);
+            filter.from = page.next;
+        } while (filter.from.key);
         assert_int_equal(count, STORE_LIST_SCAN_MAX + 1501);
     }
     store_reader_put(f->st, rd);
@@ -246,7 +251,7 @@ static void a_page_ends_when_its_payloads_are_large(void **state)
     static const size_t each = STORE_LIST_BYTES_MAX / 4;
     struct store_fixture *f = *state;
     struct store_reader *rd;
-    struct store_filter filter = { .limit = 100 };
+    struct store_query filter = { .limit = 100 };
     size_t count = 0;
 
     for (int i = 0; i < JOBS; i++) {
@@ -265,10 +270,237 @@ static void a_page_ends_when_its_payloads_are_large(void **state)
         read_page(f, rd, &filter, &page);
         assert_true(page.count >= 1 && page.count <= 4);
         count += page.count;
-        filter.before_key = page.next_before_key;
-    } while (filter.before_key);
+        filter.from = page.next;
+    } while (filter.from.key);
     assert_int_equal(count, JOBS);
     store_reader_put(f->st, rd);
+}
+
+/* -- filters and orders ----------------------------------------------------------------------
+ */
+
+enum { MADE = 6 };
+
+/* Six jobs, the oldest first; what differs between them is in the tables of the tests. */
+static void make_varied(struct store_fixture *f, struct uuid7 ids[MADE])
+{
+    static const struct {
+        const char *name;
+        const char *payload;
+        int priority;
+        enum job_state state;
+    } jobs[MADE] = {
+        { NULL, "{\"labels\":{\"a\":\"1\"}}", 0, JOB_SUCCEEDED },
+        { "report-1", "{\"labels\":{\"a\":\"1\",\"b\":\"x:y\"}}", 5, JOB_FAILED },
+        { "Report-2", "{\"args\":{\"labels\":\"a\"}}", 5, JOB_QUEUED },
+        { "report-1", "{\"labels\":{\"a\":\"2\",\"b\":\"x:y\"}}", -7, JOB_CANCELED },
+        { "other", "{}", 0, JOB_RUNNING },
+        { "other", "{\"labels\":{}}", 0, JOB_SUCCEEDED },
+    };
+
+    for (int i = 0; i < MADE; i++) {
+        struct job job = store_fixture_job(f);
+        char pool[8];
+
+        (void)snprintf(pool, sizeof pool, "p%d", i);
+        store_fixture_set(&job.pool, pool);
+        if (jobs[i].name)
+            store_fixture_set(&job.name, jobs[i].name);
+        store_fixture_set(&job.payload, jobs[i].payload);
+        job.payload_len = strlen(job.payload);
+        job.priority = jobs[i].priority;
+        if (i == 2)
+            store_fixture_set(&job.tenant, "t");
+        if (i == 4)
+            store_fixture_set(&job.created_by, "k1");
+        ids[i] = store_fixture_make(f, &job, jobs[i].state);
+        f->now_us += 5 * USEC_PER_MS;
+    }
+}
+
+/* Page through with this limit; the jobs that come are these, as digits. */
+static void assert_lists(struct store_fixture *f, struct store_query query,
+                         const struct uuid7 ids[MADE], const char *expected)
+{
+    struct store_reader *rd = get_reader(f);
+    char found[64] = "";
+
+    do {
+        AUTO_FINI(store_page) struct store_page page = { 0 };
+
+        read_page(f, rd, &query, &page);
+        for (size_t i = 0; i < page.count; i++)
+            for (int j = 0; j < MADE; j++)
+                if (uuid7_equal(page.items[i].id, ids[j]))
+                    (void)snprintf(found + strlen(found), 2, "%d", j);
+        query.from = page.next;
+    } while (query.from.key);
+    store_reader_put(f->st, rd);
+    assert_string_equal(found, expected);
+}
+
+static void every_filter_holds_alone_and_with_others(void **state)
+{
+    static const struct store_label a1 = { "a", "1" };
+    static const struct store_label a2_and_b[] = { { "a", "2" }, { "b", "x:y" } };
+    static const struct store_label b = { "b", "x:y" };
+    struct store_fixture *f = *state;
+    struct uuid7 ids[MADE];
+    char id_text[UUID7_TEXT_SIZE];
+
+    make_varied(f, ids);
+    {
+        const struct {
+            struct store_filter filter;
+            const char *expected;
+        } cases[] = {
+            { { .labels = &a1, .label_count = 1 }, "10" },
+            { { .labels = &b, .label_count = 1 }, "31" },
+            { { .labels = a2_and_b, .label_count = 2 }, "3" },
+            { { .labels = &b, .label_count = 1, .states = 1u << JOB_FAILED }, "1" },
+            { { .labels = &b, .label_count = 1, .name = "other" }, "" },
+            { { .name = "report-1" }, "31" },
+            { { .name = "report" }, "" },
+            { { .name_prefix = "report" }, "31" },
+            { { .text = "REPORT" }, "321" },
+            { { .text = uuid7_format(ids[0], id_text) }, "0" },
+            { { .created_by = "k1" }, "4" },
+            { { .tenant = "t" }, "2" },
+            { { .tenant = "" }, "54310" },
+            { { .cause = CAUSE_EXIT_CODE }, "1" },
+            { { .cause = CAUSE_SIGNAL }, "" },
+            { { .cause = CAUSE_EXIT_CODE, .states = 1u << JOB_QUEUED }, "" },
+            { { .created_after_us = 1 }, "543210" },
+            { { .created_before_us = FIXTURE_NOW }, "" },
+            { { .finished_after_us = 1 }, "5310" },
+            { { .finished_before_us = FIXTURE_NOW }, "" },
+        };
+
+        for (size_t i = 0; i < COUNT_OF(cases) * 2; i++) {
+            const struct store_query query = { .filter = cases[i / 2].filter,
+                                               .limit = i % 2 ? 1 : 10 };
+            struct store_reader *rd = get_reader(f);
+            int64_t count = -1;
+            bool exact = false;
+
+            assert_lists(f, query, ids, cases[i / 2].expected);
+            assert_int_equal(store_read_job_count(rd, &query.filter, &count, &exact, &f->e), 0);
+            assert_int_equal(count, strlen(cases[i / 2].expected));
+            assert_true(exact);
+            store_reader_put(f->st, rd);
+        }
+    }
+}
+
+static void bounds_of_time_include_their_start_and_not_their_end(void **state)
+{
+    struct store_fixture *f = *state;
+    struct uuid7 ids[MADE];
+    struct job second;
+    struct job third;
+
+    make_varied(f, ids);
+    second = store_fixture_read(f, ids[1]);
+    third = store_fixture_read(f, ids[3]);
+    {
+        const struct store_query created = {
+            .filter.created_after_us = second.created_at_us,
+            .filter.created_before_us = third.created_at_us,
+            .limit = 1,
+        };
+        struct store_query finished = { .limit = 1 };
+
+        /* All at the same time: store_fixture_outcome(). */
+        finished.filter.finished_before_us = second.finished_at_us;
+        assert_lists(f, finished, ids, "");
+        finished.filter.finished_before_us++;
+        assert_lists(f, finished, ids, "5310");
+        finished.filter.finished_after_us = second.finished_at_us;
+        assert_lists(f, finished, ids, "5310");
+        finished.filter.finished_after_us++;
+        finished.filter.finished_before_us = 0;
+        assert_lists(f, finished, ids, "");
+        assert_lists(f, created, ids, "21");
+    }
+    job_fini(&second);
+    job_fini(&third);
+}
+
+static void every_order_pages_without_a_gap_and_puts_what_has_not_happened_last(void **state)
+{
+    static const struct {
+        enum store_sort sort;
+        bool ascending;
+        const char *expected;
+    } cases[] = {
+        { STORE_BY_CREATED, false, "543210" },  { STORE_BY_CREATED, true, "012345" },
+        { STORE_BY_PRIORITY, false, "215403" }, { STORE_BY_PRIORITY, true, "304512" },
+        { STORE_BY_FINISHED, false, "531042" }, { STORE_BY_FINISHED, true, "013524" },
+        { STORE_BY_STARTED, false, "543102" },  { STORE_BY_STARTED, true, "013452" },
+        { STORE_BY_UPDATED, false, "543210" },  { STORE_BY_QUEUED, true, "012345" },
+    };
+    struct store_fixture *f = *state;
+    struct uuid7 ids[MADE];
+
+    make_varied(f, ids);
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        for (size_t limit = 1; limit <= MADE; limit++)
+            assert_lists(f,
+                         (struct store_query){ .sort = cases[i].sort,
+                                               .ascending = cases[i].ascending,
+                                               .limit = limit },
+                         ids, cases[i].expected);
+}
+
+static void more_than_can_be_sorted_is_refused_and_counted_in_part(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_query query = { .sort = STORE_BY_PRIORITY, .limit = 1 };
+    AUTO_FINI(store_page) struct store_page page = { 0 };
+    struct store_reader *rd;
+
+    (void)make_haystack(f, STORE_LIST_SCAN_MAX);
+    rd = get_reader(f);
+    assert_int_equal(store_read_jobs(rd, &query, &page, &f->e), ERR_SORT_TOO_LARGE);
+    assert_int_equal(page.count, 0);
+    query.filter.states = 1u << JOB_FAILED;
+    assert_int_equal(store_read_jobs(rd, &query, &page, &f->e), 0);
+    store_reader_put(f->st, rd);
+}
+
+static void labels_follow_the_job(void **state)
+{
+    static const struct store_label a1 = { "a", "1" };
+    static const struct store_label a3 = { "a", "3" };
+    struct store_fixture *f = *state;
+    struct store_query old = { .filter.labels = &a1, .filter.label_count = 1, .limit = 9 };
+    struct store_query new = { .filter.labels = &a3, .filter.label_count = 1, .limit = 9 };
+    struct uuid7 ids[MADE] = { 0 };
+    struct job job = store_fixture_job(f);
+    int attempts;
+
+    store_fixture_set(&job.payload, "{\"labels\":{\"a\":\"1\",\"b\":\"2\"}}");
+    job.payload_len = strlen(job.payload);
+    ids[0] = store_fixture_insert(f, &job);
+    job = store_fixture_read(f, ids[0]);
+    store_fixture_set(&job.payload, "{\"labels\":{\"a\":\"3\"}}");
+    job.payload_len = strlen(job.payload);
+    store_fixture_begin(f);
+    assert_int_equal(store_job_rewrite(f->st, &job, job.version + 1, f->now_us, &f->e),
+                     ERR_NOT_FOUND);
+    store_fixture_commit(f);
+    assert_lists(f, old, ids, "0");
+    store_fixture_begin(f);
+    assert_int_equal(store_job_rewrite(f->st, &job, job.version, f->now_us, &f->e), 0);
+    store_fixture_commit(f);
+    assert_lists(f, old, ids, "");
+    assert_lists(f, new, ids, "0");
+    store_fixture_begin(f);
+    assert_int_equal(store_job_cancel_waiting(f->st, ids[0], NULL, f->now_us, &f->e), 0);
+    assert_int_equal(store_job_remove(f->st, ids[0], false, f->now_us, &attempts, &f->e), 0);
+    store_fixture_commit(f);
+    assert_lists(f, new, ids, "");
+    job_fini(&job);
 }
 
 int main(void)
@@ -280,6 +512,11 @@ int main(void)
         TEST(one_page_looks_at_a_bounded_number_of_jobs),
         TEST(many_queued_jobs_are_paged_through_without_a_gap),
         TEST(a_page_ends_when_its_payloads_are_large),
+        TEST(every_filter_holds_alone_and_with_others),
+        TEST(bounds_of_time_include_their_start_and_not_their_end),
+        TEST(every_order_pages_without_a_gap_and_puts_what_has_not_happened_last),
+        TEST(more_than_can_be_sorted_is_refused_and_counted_in_part),
+        TEST(labels_follow_the_job),
     };
     int failed = 0;
 

@@ -82,8 +82,11 @@ static void use_writer(struct store_fixture *f, struct uuid7 id)
 
 static void use_reader(struct store_fixture *f, struct store_reader *rd, struct uuid7 id)
 {
-    struct store_filter filter = { .limit = 10 };
+    const struct store_label label = { .name = "a", .value = "b" };
+    struct store_query query = { .limit = 10 };
     struct store_page page = { 0 };
+    int64_t count;
+    bool exact;
     struct capture c = { 0 };
     enum result_kind kind;
     enum job_state state;
@@ -109,10 +112,22 @@ static void use_reader(struct store_fixture *f, struct store_reader *rd, struct 
     assert_int_equal(store_read_idempotency(rd, scope, &answer, &f->e), ERR_NOT_FOUND);
     assert_int_equal(store_read_ping(rd, &f->e), 0);
     for (unsigned states = 0; states < 1u << JOB_STATE_MAX_; states++) {
-        filter.states = states;
-        assert_int_equal(store_read_jobs(rd, &filter, &page, &f->e), 0);
+        query.filter.states = states;
+        query.ascending = !query.ascending || states < 1u << JOB_STATE_MAX_ / 2;
+        assert_int_equal(store_read_jobs(rd, &query, &page, &f->e), 0);
         store_page_fini(&page);
     }
+    for (int i = 0; i < 4; i++) {
+        query.filter = (struct store_filter){ .name = i & 1 ? "x" : NULL,
+                                              .labels = &label,
+                                              .label_count = i & 1 ? 0 : 1,
+                                              .cause = CAUSE_SIGNAL };
+        query.ascending = i & 2;
+        assert_int_equal(store_read_jobs(rd, &query, &page, &f->e), 0);
+        store_page_fini(&page);
+    }
+    query.filter = (struct store_filter){ .cause = CAUSE_SIGNAL };
+    assert_int_equal(store_read_job_count(rd, &query.filter, &count, &exact, &f->e), 0);
 }
 
 /* The lines of EXPLAIN QUERY PLAN. */
@@ -138,7 +153,7 @@ static bool has(const char *text, const char *part)
 static bool is_bounded_sort(const char *sql)
 {
     return has(sql, "INDEXED BY job_ready") &&
-           has(sql, "id < ?1"); /* job_list.c: few are queued */
+           has(sql, "id < ?2"); /* job_list.c: few are queued */
 }
 
 static void check_plan(struct db *db, const char *sql)
