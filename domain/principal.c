@@ -14,6 +14,13 @@ const struct principal principal_anybody = {
     .scopes = 1u << SCOPE_ADMIN,
 };
 
+bool principal_is_good(const struct principal *p, int64_t now_us)
+{
+    if (p->expires_at_us != 0 && now_us >= p->expires_at_us)
+        return false;
+    return !p->withdrawn || !atomic_load_explicit(p->withdrawn, memory_order_relaxed);
+}
+
 bool principal_may(const struct principal *p, enum scope scope)
 {
     if (scope >= SCOPE_MAX_)

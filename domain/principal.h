@@ -4,6 +4,7 @@
 #ifndef JOBD_DOMAIN_PRINCIPAL_H
 #define JOBD_DOMAIN_PRINCIPAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,13 +43,18 @@ struct principal {
     uint32_t scopes;    /* bit 1 << enum scope; SCOPE_ADMIN stands for all */
     struct name_set functions;
     struct name_set queues;
-    int64_t expires_at_us; /* wall clock; 0: never */
+    int64_t rate;          /* requests in each rate_seconds; 0: as the settings say */
+    int64_t rate_seconds;
+    int64_t expires_at_us;        /* wall clock; 0: never */
+    const atomic_bool *withdrawn; /* its key was revoked meanwhile; NULL: cannot happen */
 };
 
 /* Where nobody is asked who he is: everything, in the default tenant. */
 extern const struct principal principal_anybody;
 
 /* SCOPE_ANY and SCOPE_PUBLIC are allowed to every principal. */
+/* Whether it still holds: for what goes on long after the request came. */
+bool principal_is_good(const struct principal *p, int64_t now_us);
 bool principal_may(const struct principal *p, enum scope scope);
 bool name_set_has(const struct name_set *set, const char *name);
 

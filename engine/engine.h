@@ -112,7 +112,7 @@ struct waiters *engine_waiters(struct engine *en);
 /* -- requests: any thread -------------------------------------------------------------------
  */
 
-enum engine_op { ENGINE_SUBMIT, ENGINE_SUBMIT_MANY, ENGINE_CANCEL, ENGINE_OP_MAX_ };
+enum engine_op { ENGINE_SUBMIT, ENGINE_SUBMIT_MANY, ENGINE_CANCEL, ENGINE_KEY, ENGINE_OP_MAX_ };
 
 struct engine_request;
 

@@ -9,6 +9,7 @@ int request_apply(struct turn *t, struct engine_request *rq)
         [ENGINE_SUBMIT] = submit_apply,
         [ENGINE_SUBMIT_MANY] = submit_many_apply,
         [ENGINE_CANCEL] = cancel_apply,
+        [ENGINE_KEY] = key_apply,
     };
     int r;
 

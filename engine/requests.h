@@ -7,6 +7,7 @@
 #ifndef JOBD_ENGINE_REQUESTS_H
 #define JOBD_ENGINE_REQUESTS_H
 
+#include "domain/api_key.h"
 #include "engine/engine.h"
 
 /* ENGINE_SUBMIT: insert a job. ERR_QUEUE_FULL, ERR_DRAINING. */
@@ -33,6 +34,15 @@ struct cancel_request {
     usec_t grace_us;  /* < 0: the job's own */
     char *reason;     /* NULL: "user" */
     bool in_progress; /* out: the job is canceling; else it has ended */
+};
+
+enum key_change { KEY_INSERT, KEY_ROTATE, KEY_REVOKE, KEY_USED };
+
+/* ENGINE_KEY: see the functions of store/store.h. ERR_KEY_NOT_FOUND. */
+struct key_request {
+    struct engine_request rq;
+    enum key_change change;
+    struct api_key key; /* INSERT: all of it; else its id and what changes */
 };
 
 #endif

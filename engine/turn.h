@@ -44,6 +44,7 @@ int request_apply(struct turn *t, struct engine_request *rq);
 int submit_apply(struct turn *t, struct engine_request *rq);
 int submit_many_apply(struct turn *t, struct engine_request *rq);
 int cancel_apply(struct turn *t, struct engine_request *rq);
+int key_apply(struct turn *t, struct engine_request *rq);
 
 /* submit.c: whether that many more jobs may wait; else rq->result says why not. Insert one, with
  * its id and times set: the store's error. */

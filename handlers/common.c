@@ -24,10 +24,26 @@ bool common_job_of_path(const char *path, struct uuid7 *ret_id)
     return path && text_starts(path, "/v1/jobs/", &id) && uuid7_parse(id, ret_id);
 }
 
-void common_set_creator(const struct http_req *rq, struct job *job)
+int common_set_creator(const struct http_req *rq, struct job *job, struct errinfo *e)
 {
-    job->tenant = mem_str(rq->principal->tenant);
-    job->created_by = rq->principal->key_id ? mem_str(rq->principal->key_id) : NULL;
+    const struct principal *p = rq->principal;
+
+    if (!job->function && !principal_may(p, SCOPE_JOBS_COMMAND))
+        return err_fact(e,
+                        err_set(e, ERR_INSUFFICIENT_SCOPE, "a command needs the scope %s",
+                                scope_name(SCOPE_JOBS_COMMAND)),
+                        "scope", scope_name(SCOPE_JOBS_COMMAND));
+    if (job->function && !name_set_has(&p->functions, job->function))
+        return err_set(e, ERR_FUNCTION_FORBIDDEN,
+                       "the function \"%.100s\" is not one of those that the credential allows",
+                       job->function);
+    if (!name_set_has(&p->queues, job->queue))
+        return err_set(e, ERR_QUEUE_FORBIDDEN,
+                       "the queue \"%.100s\" is not one of those that the credential allows",
+                       job->queue);
+    job->tenant = mem_str(p->tenant);
+    job->created_by = mem_str_or_null(p->key_id);
+    return 0;
 }
 
 char *common_job_subpath(const struct http_req *rq, const char *what)

@@ -27,8 +27,9 @@ static inline const struct service *common_service(const struct http_req *rq)
 int common_job_id(const struct http_req *rq, struct uuid7 *ret_id, struct errinfo *e);
 /* The id in "/v1/jobs/{id}"; false for any other path. */
 bool common_job_of_path(const char *path, struct uuid7 *ret_id);
-/* Whose job it is and who submits it, from the request. */
-void common_set_creator(const struct http_req *rq, struct job *job);
+/* A new job of this request: whose it is and who submits it, if he may. ERR_INSUFFICIENT_SCOPE
+ * (a command without jobs:command), ERR_FUNCTION_FORBIDDEN, ERR_QUEUE_FORBIDDEN. */
+int common_set_creator(const struct http_req *rq, struct job *job, struct errinfo *e);
 /* The path of what belongs to it, "/v1/jobs/<id>/artifacts", in one spelling; heap. */
 char *common_job_subpath(const struct http_req *rq, const char *what);
 /* A fault of the query parameter `name`, for errors[]: returns ERR_INVALID_PARAMETER. */

@@ -24,6 +24,5 @@ int submission_decode(const struct submission *s, const json_t *body, struct job
     if (r < 0)
         return r;
     job_spec_to_job(&spec, s->now_us, ret_job);
-    common_set_creator(s->rq, ret_job);
-    return 0;
+    return common_set_creator(s->rq, ret_job, e);
 }

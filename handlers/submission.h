@@ -24,7 +24,7 @@ struct submission {
 /* s must stay where it is: its parts point to each other. */
 void submission_init(struct submission *s, const struct http_req *rq);
 /* The job that body asks for, as the engine takes it. Returns 0, ERR_VALIDATION (faults were
- * added to f), or what else job_spec_decode() gives. */
+ * added to f), or what else job_spec_decode() and common_set_creator() give. */
 int submission_decode(const struct submission *s, const json_t *body, struct job *ret_job,
                       struct faults *f, struct errinfo *e);
 

@@ -14,7 +14,7 @@ static const struct {
 } others[] = {
     { "config", "FILE", "Read settings and functions from a YAML file." },
     { "check-config", NULL, "Say whether the configuration is right, and stop." },
-    { "json", NULL, "With doctor: print JSON." },
+    { "json", NULL, "With doctor and key: print JSON." },
     { "version", NULL, "Print the version and stop." },
     { "help", NULL, "Print this and stop." },
 };
@@ -25,6 +25,7 @@ static const struct {
 } commands[] = {
     { "healthcheck", CMDLINE_HEALTHCHECK },
     { "doctor", CMDLINE_DOCTOR },
+    { "key", CMDLINE_KEY },
 };
 
 /* -- reading ------------------------------------------------------------------------------ */
@@ -99,14 +100,42 @@ static int take_option(struct words *w, struct cmdline *line, struct errinfo *e)
     return unknown_flag(w, e);
 }
 
+/* A flag of `jobd key create`: 1 when it is one, 0 when not. */
+static int take_key_flag(struct words *w, struct cmdline *line, struct errinfo *e)
+{
+    const char *part = key_flag_part(w->name, w->name_len);
+    const char *value = NULL;
+    int r;
+
+    if (!part && !is_named(w, "name") && !is_named(w, "expires"))
+        return 0;
+    r = take_value(w, "TEXT", &value, e);
+    if (r < 0)
+        return r;
+    if (part) {
+        AUTO(mem) char *text = mem_printf("%s=%s", part, value);
+
+        text_list_add(&line->key.parts, text);
+    } else if (is_named(w, "name")) {
+        line->key.name = value;
+    } else {
+        line->key.expires = value;
+    }
+    return 1;
+}
+
 static int take_flag(struct words *w, struct cmdline *line, struct errinfo *e)
 {
+    int r = line->action == CMDLINE_KEY ? take_key_flag(w, line, e) : 0;
+
+    if (r != 0)
+        return r < 0 ? r : 0;
     if (is_named(w, "config"))
         return take_value(w, "FILE", &line->config_path, e);
     if (is_named(w, "check-config"))
         line->action = CMDLINE_CHECK_CONFIG;
     else if (is_named(w, "json"))
-        line->json = true;
+        line->json = line->key.json = true;
     else if (is_named(w, "version"))
         line->action = CMDLINE_VERSION;
     else if (is_named(w, "help"))
@@ -122,6 +151,10 @@ static int take_word(const char *word, struct cmdline *line, struct errinfo *e)
 
     if (line->action == CMDLINE_HEALTHCHECK && !line->target) {
         line->target = word;
+        return 0;
+    }
+    if (line->action == CMDLINE_KEY && !line->key.id) {
+        *(line->key.verb ? &line->key.id : &line->key.verb) = word;
         return 0;
     }
     for (size_t i = 0; line->action == CMDLINE_SERVE && i < COUNT_OF(commands); i++)
@@ -180,6 +213,7 @@ void cmdline_fini(struct cmdline *line)
 {
     for (size_t i = 0; i < OPTIONS_MAX; i++)
         text_list_fini(&line->flags[i]);
+    text_list_fini(&line->key.parts);
 }
 
 /* -- applying ----------------------------------------------------------------------------- */
@@ -187,9 +221,11 @@ void cmdline_fini(struct cmdline *line)
 /* "a, b" to a list. */
 static void set_list(const struct option *o, const char *text, struct settings *s)
 {
+    const char *separators = o->separators ? o->separators : ", ";
+
     option_clear(o, s);
     while (*text != '\0') {
-        size_t n = strcspn(text, ", ");
+        size_t n = strcspn(text, separators);
         AUTO(mem) char *item = mem_dup(text, n);
 
         if (n > 0)
@@ -264,6 +300,10 @@ void cmdline_help(struct buf *out)
         " takes jobs\n"
         "       jobd doctor [OPTION]... [--json]          say what this host allows, and what"
         " would better it\n"
+        "       jobd key create [OPTION]... --scope NAMES [--name TEXT] [--tenant NAME]\n"
+        "                [--function NAMES] [--queue NAMES] [--rate N/SECONDS] [--expires "
+        "TIME]\n"
+        "       jobd key list | rotate ID | revoke ID [OPTION]... [--json]\n"
         "\n"
         "A value comes from the option, else from the environment, else from the file.\n"
         "In brackets: its default, its variable in the environment, its key in the"
@@ -286,6 +326,11 @@ void cmdline_help(struct buf *out)
                 " jobs.\n"
                 "\n"
                 "doctor exits with 0 when all works, with 1 when something could be better.\n"
+                "\n"
+                "key works in --data-dir, whether jobd runs there or not. create and rotate"
+                " print the token,\n"
+                "which is not kept anywhere, alone on standard output. NAMES are separated by"
+                " commas; '*' is all.\n"
                 "\n"
                 "Exit codes: 0 stopped as asked, 1 failed, 64 wrong usage, 75 another jobd has"
                 " the data\n"

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clean.h"
 #include "base/err.h"
+#include "server/key_command.h"
 #include "server/options.h"
 
 enum cmdline_action {
@@ -15,6 +16,7 @@ enum cmdline_action {
     CMDLINE_CHECK_CONFIG,
     CMDLINE_HEALTHCHECK,
     CMDLINE_DOCTOR,
+    CMDLINE_KEY,
     CMDLINE_HELP,
     CMDLINE_VERSION,
 };
@@ -24,7 +26,8 @@ struct cmdline {
     enum cmdline_action action;
     const char *config_path;             /* NULL: no file */
     const char *target;                  /* HEALTHCHECK: an address, or NULL */
-    bool json;                           /* DOCTOR: for machines */
+    bool json;                           /* DOCTOR, KEY: for machines */
+    struct key_order key;                /* KEY */
     struct text_list flags[OPTIONS_MAX]; /* of options[i], in the order given */
 };
 

@@ -10,7 +10,9 @@
 #include "base/text.h"
 #include "domain/suggest.h"
 #include "pool/supervisor.h"
+#include "server/auth.h"
 #include "server/config_loader.h"
+#include "server/identities.h"
 #include "server/listen.h"
 
 /* ---- the schema, and what libcyaml makes of a file by it ------------------------------------
@@ -303,6 +305,13 @@ static int check_proxy(const char *text, struct errinfo *e)
     return trusted_proxies_add(&proxies, text, e);
 }
 
+static int check_identity(const char *text, struct errinfo *e)
+{
+    AUTO_FINI(identities) struct identities list = { 0 };
+
+    return identities_add(&list, text, e);
+}
+
 static void check_list(struct loader *l, const char *key, const struct text_list *list,
                        int (*check)(const char *text, struct errinfo *e))
 {
@@ -324,6 +333,7 @@ static void load_document(struct loader *l, const struct raw_file *file)
                       "command_limits.", &l->settings->functions.command_limits);
     check_list(l, "listen", &l->settings->listen, check_address);
     check_list(l, "trusted_proxies", &l->settings->trusted_proxies, check_proxy);
+    check_list(l, "identities", &l->settings->identities, check_identity);
     for (unsigned i = 0; i < file->functions_count; i++)
         config_load_function(l, &file->functions[i], i);
 }
@@ -433,6 +443,8 @@ int config_check(const struct settings *s, struct errinfo *e)
 
     if (r == 0)
         r = check_trusted_proxies(s, e);
+    if (r == 0)
+        r = auth_check_settings(s, e);
     if (r < 0)
         return r;
     return listeners_check(s->listen.items, s->listen.count, s->insecure, e);

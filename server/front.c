@@ -2,22 +2,27 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/token.h"
 #include "engine/engine.h"
+#include "engine/requests.h"
 #include "handlers/follow.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 #include "handlers/service.h"
 #include "pool/paths.h"
+#include "server/auth.h"
 #include "server/config.h"
 #include "server/http/peer.h"
 #include "server/http/server.h"
+#include "server/key_file.h"
 #include "store/store.h"
 
 /* Longer than the 60 s of common gateways, so that they are the ones to close. */
@@ -40,6 +45,7 @@ struct front {
     struct http_server *http;
     struct followers followers;
     struct trusted_proxies trusted_proxies;
+    struct auth *auth;
     struct flights flights;
     struct service service;
 };
@@ -182,6 +188,42 @@ static int start_engine(struct front *f, const struct front_start *start, struct
     return engine_new(&conf, &f->engine, e);
 }
 
+static void key_use_done(struct engine_request *request)
+{
+    free(request); /* a use that is not noted is no loss */
+}
+
+/* HTTP threads. */
+static void note_key_use(void *ctx, const char *id, usec_t at_us)
+{
+    const struct front *f = ctx;
+    struct key_request *request = mem_new0(sizeof *request);
+
+    request->rq.op = ENGINE_KEY;
+    request->rq.done = key_use_done;
+    request->change = KEY_USED;
+    memcpy(request->key.id, id, sizeof request->key.id);
+    request->key.last_used_at_us = at_us;
+    engine_request(f->engine, &request->rq);
+}
+
+static int start_auth(struct front *f, struct errinfo *e)
+{
+    const struct settings *s = f->conf->settings;
+    struct keyring_conf keys = { .store = f->store, .note_use = note_key_use, .ctx = f };
+    int r;
+
+    if (s->api_keys_file) {
+        r = key_file_read(s->api_keys_file, &keys.fixed, e);
+        if (r < 0)
+            return r;
+    }
+    r = auth_new(s, &keys, &f->auth, e);
+    if (r < 0)
+        api_keys_fini(&keys.fixed);
+    return r;
+}
+
 static int start_http(struct front *f, struct errinfo *e)
 {
     const struct settings *s = f->conf->settings;
@@ -197,6 +239,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .threads = http_threads(s),
         .idle_timeout_us = IDLE_TIMEOUT_US,
         .trusted_proxies = &f->trusted_proxies,
+        .auth = auth_for_http(f->auth),
         .loopback_only = !s->insecure,
         .draining = is_draining,
         .draining_ctx = f,
@@ -239,6 +282,9 @@ static int start_all(struct front *f, const struct front_start *start, struct er
     r = start_engine(f, start, e);
     if (r < 0)
         return r;
+    r = start_auth(f, e);
+    if (r < 0)
+        return r;
     return start_http(f, e);
 }
 
@@ -250,6 +296,7 @@ static void stop_all(struct front *f)
     if (f->http)
         http_server_quiesce(f->http);
     f->http = http_server_free(f->http);
+    f->auth = auth_free(f->auth);
     trusted_proxies_fini(&f->trusted_proxies);
     f->engine = engine_free(f->engine);
     f->store = store_free(f->store);

@@ -18,6 +18,7 @@
 #include "server/front.h"
 #include "server/healthcheck.h"
 #include "server/image.h"
+#include "server/key_command.h"
 #include "server/listen.h"
 #include "server/options.h"
 
@@ -189,6 +190,8 @@ static int act(const struct cmdline *line, struct image *image)
         return check_config(&settings, image);
     if (line->action == CMDLINE_DOCTOR)
         return examine(&settings, line->json);
+    if (line->action == CMDLINE_KEY)
+        return key_command(&line->key, &settings);
     if (line->action == CMDLINE_SERVE)
         return serve(&settings, image);
     if (healthcheck(line->target, settings.data_dir, HEALTHCHECK_TIMEOUT_US, &e) < 0)
@@ -217,6 +220,7 @@ int main(int argc, char **argv)
     case CMDLINE_CHECK_CONFIG:
     case CMDLINE_HEALTHCHECK:
     case CMDLINE_DOCTOR:
+    case CMDLINE_KEY:
         break;
     }
     return act(&line, &image);

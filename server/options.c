@@ -107,6 +107,23 @@ const struct option options[] = {
       .kind = OPTION_LIST, .arg = "ADDRESS",
       .help = "Gateways whose Forwarded or X-Forwarded-For says who the client is: an address,\n"
               "a range such as 10.0.0.0/8, or unix. May be given several times." },
+    { NAMED("auth", "auth", "JOBD_AUTH"), AT(auth), .kind = OPTION_CHOICE,
+      .arg = "WORD", .choices = "auto|none|required", .otherwise = "auto",
+      .help = "Whether requests need a credential. auto: once there is a key (jobd key) or an\n"
+              "identity is configured; none: never; required: always." },
+    { NAMED("api_keys_file", "api-keys-file", "JOBD_API_KEYS_FILE"), AT(api_keys_file),
+      .kind = OPTION_TEXT, .arg = "FILE",
+      .help = "Keys besides those of jobd key, one a line: jobd_<id>_<secret> and what it grants,\n"
+              "tenant=acme scopes=jobs:read,jobs:write; a token alone grants everything." },
+    { NAMED("identity_header", "identity-header", "JOBD_IDENTITY_HEADER"), AT(identity_header),
+      .kind = OPTION_TEXT, .arg = "NAME",
+      .help = "The header in which a gateway out of trusted_proxies says who its client is." },
+    { NAMED("identities", "identities", "JOBD_IDENTITIES"), AT(identities), .kind = OPTION_LIST,
+      .arg = "TEXT", .separators = ";",
+      .help = "Who needs no key, and what he is granted: header:NAME as a gateway says it,\n"
+              "cert:NAME of a client certificate, or uid:NUMBER at a Unix socket, * for all; then\n"
+              "tenant=acme scopes=jobs:read,jobs:write. May be given several times\n"
+              "(JOBD_IDENTITIES: separated by semicolons)." },
 };
 /* clang-format on */
 const size_t options_count = COUNT_OF(options);
@@ -273,6 +290,9 @@ void settings_fini(struct settings *s)
 {
     text_list_fini(&s->listen);
     text_list_fini(&s->trusted_proxies);
+    text_list_fini(&s->identities);
+    free(s->identity_header);
+    free(s->api_keys_file);
     free(s->data_dir);
     function_table_fini(&s->functions);
     *s = (struct settings){ 0 };

@@ -27,6 +27,9 @@ void text_list_fini(struct text_list *list);
 /* `containment`, in the order of its choices. */
 enum containment_choice { CONTAIN_AUTO, CONTAIN_SUBREAPER };
 
+/* `auth`, in the order of its choices. */
+enum auth_choice { AUTH_AUTO, AUTH_NONE, AUTH_REQUIRED };
+
 /* What jobd runs with. Zeroed is empty; settings_init() gives it the defaults. */
 struct settings {
     struct text_list listen;
@@ -55,6 +58,10 @@ struct settings {
     bool no_new_privs;
     int64_t quarantine_after;
     struct text_list trusted_proxies; /* server/http/peer.h */
+    int64_t auth;                     /* enum auth_choice */
+    char *identity_header;            /* NULL: none */
+    struct text_list identities;      /* server/identities.h */
+    char *api_keys_file;              /* NULL: none */
     struct function_table functions;
 };
 
@@ -78,6 +85,7 @@ struct option {
     size_t offset;         /* of the value in struct settings */
     int64_t min, max;      /* of numbers, sizes and times */
     const char *choices;   /* "full|relaxed" */
+    const char *separators; /* of a list's items in the variable; NULL: comma and blank */
     const char *otherwise; /* the default as text; NULL: none */
 };
 

@@ -79,6 +79,8 @@ struct store_backend {
     int (*api_key_rotate)(struct store *st, const char *tenant, const struct api_key *key,
                           struct errinfo *e);
     int (*api_key_used)(struct store *st, const char *id, usec_t at_us, struct errinfo *e);
+    int (*api_keys)(struct store *st, struct api_keys *ret_keys, int64_t *ret_version,
+                    struct errinfo *e);
     int (*job_rewrite)(struct store *st, const struct job *job, int64_t version, usec_t now_us,
                        struct errinfo *e);
     int (*job_requeue)(struct store *st, const struct job *job, int64_t version, usec_t now_us,

@@ -294,6 +294,13 @@ int store_oldest_tombstone(struct store *st, usec_t *ret_at_us, struct errinfo *
     return st->backend->oldest_tombstone(st, ret_at_us, e);
 }
 
+int store_api_keys(struct store *st, struct api_keys *ret_keys, int64_t *ret_version,
+                   struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->api_keys(st, ret_keys, ret_version, e);
+}
+
 int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e)
 {
     return st->backend->reader_get(st, ret_reader, e);

@@ -173,6 +173,9 @@ int store_api_key_rotate(struct store *st, const char *tenant, const struct api_
                          struct errinfo *e);
 /* It was used at that time, or later. One that is not there does not matter. */
 int store_api_key_used(struct store *st, const char *id, usec_t at_us, struct errinfo *e);
+/* As store_read_api_keys(). */
+int store_api_keys(struct store *st, struct api_keys *ret_keys, int64_t *ret_version,
+                   struct errinfo *e);
 
 /* The number of the last change that is committed. */
 int64_t store_change_seq(const struct store *st);

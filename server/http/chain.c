@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "server/http/auth.h"
 #include "server/http/gunzip.h"
 #include "server/http/loopback.h"
 
@@ -111,7 +112,7 @@ static int check_host(struct arrival *a)
 {
     struct request *r = a->r;
 
-    if (!r->conf->loopback_only)
+    if (!r->conf->loopback_only || auth_is_required(r))
         return 0;
     if (!host_is_loopback(a))
         return err_set(&r->rs.err, ERR_FORBIDDEN_HOST,
@@ -158,6 +159,11 @@ static int find_route(struct arrival *a)
     if (method != HTTP_METHOD_MAX_)
         r->route = resource_route(r->match.resource, method);
     return r->route ? 0 : refuse_method(a);
+}
+
+static int check_caller(struct arrival *a)
+{
+    return auth_check(a->r);
 }
 
 static int check_draining(struct arrival *a)
@@ -256,7 +262,7 @@ static bool answer_now(const struct arrival *a)
 bool chain_admit(struct request *r, const char *method, const char *version)
 {
     static int (*const links[])(struct arrival *) = {
-        set_request_id, check_framing, check_target,       check_host,   find_route,
+        set_request_id, check_framing, check_target,       check_host,   find_route, check_caller,
         check_draining, check_length,  check_content_type, check_accept,
     };
     struct arrival a = { .r = r, .method = method, .version = version };

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "domain/trace.h"
+#include "server/http/auth.h"
 #include "server/http/problem.h"
 
 /* -- suspend and resume ----------------------------------------------------------------------
@@ -136,6 +137,7 @@ static void answer_problem(struct request *r, int result)
         http_problem_text(&r->rs, e->fact_name, e->fact);
     p.members = r->rs.members;
 
+    auth_challenge(r, result);
     answer_drop_body(&r->answer);
     text = problem_encode(&p, &len);
     (void)http_reply_bytes(&r->rs, err_meta(result)->http_status, "application/problem+json",

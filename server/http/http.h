@@ -75,6 +75,13 @@ int http_body_json(const struct http_req *rq, json_t **ret_json, struct errinfo 
  * *ret_from_header says whence. */
 int http_wait_seconds(const struct http_req *rq, int64_t max_seconds, int64_t *ret_seconds,
                       bool *ret_from_header, struct errinfo *e);
+/* The token of `Authorization: Bearer`, or NULL. */
+const char *http_bearer(const struct http_req *rq);
+/* The value of a header that may come once, or NULL. ERR_INVALID_HEADER: it came twice. */
+int http_single_header(const struct http_req *rq, const char *name, const char **ret_value,
+                       struct errinfo *e);
+/* The uid of the process that has connected to a Unix socket; < 0 for other connections. */
+int64_t http_peer_uid(const struct http_req *rq);
 /* Who has sent it (server/http/peer.h). On the HTTP thread. */
 const struct http_peer *http_peer(struct http_req *rq);
 /* The trace that it belongs to (domain/trace.h); false: none, or not a valid one. */

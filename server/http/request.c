@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "domain/json_text.h"
 #include "domain/trace.h"
+#include "server/http/auth.h"
 #include "server/http/gunzip.h"
 #include "server/http/ranges.h"
 
@@ -94,6 +95,7 @@ struct request *request_free(struct request *r)
         return NULL;
     if (r->rq.state_free)
         r->rq.state_free(r->rq.state);
+    auth_release(r);
     faults_fini(&r->rs.faults);
     json_decref(r->rs.members);
     answer_fini(&r->answer);
@@ -176,6 +178,10 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
             see_once(seen, &seen->content_type, value);
         else if (is_header(name, "X-Request-Id"))
             seen->request_id = value;
+        break;
+    case 13:
+        if (is_header(name, "Authorization"))
+            see_once(seen, &seen->authorization, value);
         break;
     case 14:
         if (is_header(name, "Content-Length"))

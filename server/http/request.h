@@ -42,6 +42,7 @@ struct http_thread {
 /* The header lines that the chain looks at, gathered in one pass. Borrowed from MHD. */
 struct seen_headers {
     const char *host;
+    const char *authorization;
     const char *origin;
     const char *fetch_site;
     const char *request_id;

@@ -34,6 +34,19 @@ struct http_route {
     enum scope scope; /* what it asks of its caller */
 };
 
+/* Who asks. Its functions are called on HTTP threads. */
+struct http_auth {
+    /* Whether a request without a credential is refused. Cheap: asked for each request. */
+    bool (*is_required)(void *ctx);
+    /* Who has sent rq, by its headers and its connection (http_bearer() and so on); to be given
+     * back by release(), but for principal_anybody. Expected: ERR_UNAUTHORIZED (there is no
+     * credential), ERR_BAD_CREDENTIAL, ERR_INVALID_HEADER. */
+    int (*recognize)(void *ctx, struct http_req *rq, const struct principal **ret_principal,
+                     struct errinfo *e);
+    void (*release)(void *ctx, const struct principal *p);
+    void *ctx;
+};
+
 struct http_conf {
     const int *listen_fds; /* bound and listening; borrowed for the server's life */
     size_t listen_count;
@@ -47,7 +60,8 @@ struct http_conf {
     usec_t idle_timeout_us;   /* keep-alive: longer than a gateway's, so that it is the one to
                                  close */
     const struct trusted_proxies *trusted_proxies; /* borrowed; NULL: none */
-    bool loopback_only;                            /* refuse a Host that is not loopback */
+    const struct http_auth *auth; /* borrowed; NULL: everybody may do everything */
+    bool loopback_only; /* refuse a Host that is not loopback, unless credentials are needed */
     /* Whether requests that change something are refused with ERR_DRAINING. Any thread. */
     bool (*draining)(void *ctx);
     void *draining_ctx;

@@ -225,25 +225,39 @@ static int read_all(struct db *db, struct api_keys *keys, struct errinfo *e)
     return r;
 }
 
-int sq_read_api_keys(struct store_reader *rd, struct api_keys *ret_keys, int64_t *ret_version,
-                     struct errinfo *e)
+static int read_set(struct db *db, struct api_keys *ret_keys, int64_t *ret_version,
+                    struct errinfo *e)
 {
     AUTO_FINI(api_keys) struct api_keys keys = { 0 };
-    AUTO(snapshot) struct db *snap = NULL;
     int64_t version;
     int r;
 
-    r = snapshot_begin(sq_reader_db(rd), &snap, e);
+    r = read_version(db, &version, e);
     if (r < 0)
         return r;
-    r = read_version(snap, &version, e);
-    if (r < 0)
-        return r;
-    r = read_all(snap, &keys, e);
+    r = read_all(db, &keys, e);
     if (r < 0)
         return r;
     *ret_keys = keys;
     keys = (struct api_keys){ 0 };
     *ret_version = version;
     return 0;
+}
+
+int sq_api_keys(struct store *st, struct api_keys *ret_keys, int64_t *ret_version,
+                struct errinfo *e)
+{
+    return read_set(sq_of(st)->db, ret_keys, ret_version, e);
+}
+
+int sq_read_api_keys(struct store_reader *rd, struct api_keys *ret_keys, int64_t *ret_version,
+                     struct errinfo *e)
+{
+    AUTO(snapshot) struct db *snap = NULL;
+    int r;
+
+    r = snapshot_begin(sq_reader_db(rd), &snap, e);
+    if (r < 0)
+        return r;
+    return read_set(snap, ret_keys, ret_version, e);
 }

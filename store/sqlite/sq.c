@@ -231,6 +231,7 @@ const struct store_backend store_sqlite = {
     .api_key_revoke = sq_api_key_revoke,
     .api_key_rotate = sq_api_key_rotate,
     .api_key_used = sq_api_key_used,
+    .api_keys = sq_api_keys,
     .job_rewrite = sq_job_rewrite,
     .job_requeue = sq_job_requeue,
     .job_doom = sq_job_doom,

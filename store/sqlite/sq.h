@@ -182,6 +182,8 @@ int sq_api_key_revoke(struct store *st, const char *tenant, const char *id, usec
 int sq_api_key_rotate(struct store *st, const char *tenant, const struct api_key *key,
                       struct errinfo *e);
 int sq_api_key_used(struct store *st, const char *id, usec_t at_us, struct errinfo *e);
+int sq_api_keys(struct store *st, struct api_keys *ret_keys, int64_t *ret_version,
+                struct errinfo *e);
 int sq_read_api_key_version(struct store_reader *rd, int64_t *ret_version, struct errinfo *e);
 int sq_read_api_keys(struct store_reader *rd, struct api_keys *ret_keys, int64_t *ret_version,
                      struct errinfo *e);

@@ -21,7 +21,8 @@ static void every_option_has_all_its_names_once(void **state)
         const struct option *o = &options[i];
 
         assert_true(o->key && o->flag && o->variable && o->help);
-        assert_true(o->otherwise || o->kind == OPTION_LIST); /* then it is empty */
+        /* Else a list is empty, and a text is not there. */
+        assert_true(o->otherwise || o->kind == OPTION_LIST || o->kind == OPTION_TEXT);
         assert_true((o->kind == OPTION_BOOL) == !o->arg);
         for (size_t j = 0; j < i; j++) {
             assert_string_not_equal(o->key, options[j].key);
@@ -65,6 +66,7 @@ static void the_defaults_are_those_that_the_help_promises(void **state)
     assert_int_equal(s.log_level, LOG_INFO);
     assert_false(s.allow_commands);
     assert_false(s.insecure);
+    assert_int_equal(s.auth, AUTH_AUTO);
     assert_int_equal(s.max_body_bytes, 1 << 20);
     assert_int_equal(s.output_max_bytes, 10 << 20);
     assert_int_equal(s.artifacts_max_bytes, 100 << 20);
@@ -84,6 +86,8 @@ static void the_words_of_a_choice_are_in_the_order_of_their_enum(void **state)
         { "durability", "full", STORE_FULL }, { "durability", "relaxed", STORE_RELAXED },
         { "log-level", "debug", LOG_DEBUG },  { "log-level", "info", LOG_INFO },
         { "log-level", "warn", LOG_WARN },    { "log-level", "error", LOG_ERROR },
+        { "auth", "auto", AUTH_AUTO },        { "auth", "none", AUTH_NONE },
+        { "auth", "required", AUTH_REQUIRED },
     };
 
     (void)state;

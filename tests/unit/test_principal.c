@@ -45,12 +45,26 @@ static void an_empty_set_of_names_has_all_another_one_its_own(void **state)
     assert_false(name_set_has(&some, "x"));
 }
 
+static void a_principal_is_good_until_it_expires_or_is_withdrawn(void **state)
+{
+    atomic_bool withdrawn = false;
+    const struct principal p = { .tenant = "", .expires_at_us = 10, .withdrawn = &withdrawn };
+
+    (void)state;
+    assert_true(principal_is_good(&principal_anybody, INT64_MAX));
+    assert_true(principal_is_good(&p, 9));
+    assert_false(principal_is_good(&p, 10));
+    atomic_store(&withdrawn, true);
+    assert_false(principal_is_good(&p, 9));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(anybody_may_do_everything),
         cmocka_unit_test(a_principal_may_do_what_its_scopes_name_and_no_more),
         cmocka_unit_test(the_name_of_a_scope_leads_back_to_it),
+        cmocka_unit_test(a_principal_is_good_until_it_expires_or_is_withdrawn),
         cmocka_unit_test(an_empty_set_of_names_has_all_another_one_its_own),
     };
 

@@ -1,0 +1,214 @@
+#include "server/auth.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "server/http/peer.h"
+#include "server/identities.h"
+#include "server/key_file.h"
+
+#define CERT_NAMES_MAX 16
+
+struct auth {
+    struct http_auth http;
+    bool never;                  /* auth: none */
+    bool required;               /* whatever keys there are */
+    const char *identity_header; /* NULL: none */
+    struct identities identities;
+    struct keyring *keyring;
+    struct caller *owner; /* jobd's own uid and root */
+    int64_t own_uid;
+};
+
+/* -- who it is: each returns a caller, NULL for another one to be asked, or sets *ret_result --
+ */
+
+static struct caller *by_key(struct auth *a, struct http_req *rq, int *ret_result,
+                             struct errinfo *e)
+{
+    const char *token = http_bearer(rq);
+    struct caller *c;
+
+    if (!token || !text_starts(token, API_KEY_PREFIX, NULL))
+        return NULL;
+    c = keyring_find(a->keyring, token, clock_wall_us());
+    if (!c)
+        *ret_result =
+            err_set(e, ERR_BAD_CREDENTIAL, "the key is not known, has expired or was revoked");
+    return c;
+}
+
+static struct caller *by_gateway(struct auth *a, struct http_req *rq, int *ret_result,
+                                 struct errinfo *e)
+{
+    const char *name = NULL;
+    struct caller *c;
+
+    if (!a->identity_header || !http_peer(rq)->is_proxy)
+        return NULL;
+    *ret_result = http_single_header(rq, a->identity_header, &name, e);
+    if (*ret_result < 0 || !name || *name == '\0')
+        return NULL;
+    c = identities_find(&a->identities, IDENTITY_HEADER, name);
+    if (!c)
+        *ret_result = err_set(e, ERR_BAD_CREDENTIAL, "nothing is granted to this identity");
+    return c;
+}
+
+static struct caller *by_uid(struct auth *a, struct http_req *rq, int *ret_result,
+                             struct errinfo *e)
+{
+    char name[24];
+    struct caller *c;
+    int64_t uid;
+
+    (void)ret_result;
+    (void)e;
+    if (http_peer(rq)->has_direct)
+        return NULL;
+    uid = http_peer_uid(rq);
+    if (uid < 0)
+        return NULL;
+    (void)snprintf(name, sizeof name, "%" PRId64, uid);
+    c = identities_find(&a->identities, IDENTITY_UID, name);
+    /* A gateway speaks for others: what it does not vouch for is nobody's. */
+    if (!c && (uid == 0 || uid == a->own_uid) && !http_peer(rq)->is_proxy)
+        return caller_ref(a->owner);
+    return c;
+}
+
+static bool is_required(void *ctx)
+{
+    struct auth *a = ctx;
+
+    return !a->never && (a->required || keyring_has_keys(a->keyring));
+}
+
+static int recognize(void *ctx, struct http_req *rq, const struct principal **ret_principal,
+                     struct errinfo *e)
+{
+    static struct caller *(*const ways[])(struct auth *, struct http_req *, int *,
+                                          struct errinfo *) = { by_key, by_gateway, by_uid };
+    struct auth *a = ctx;
+
+    if (!is_required(a)) {
+        *ret_principal = &principal_anybody;
+        return 0;
+    }
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        int result = 0;
+        struct caller *c = ways[i](a, rq, &result, e);
+
+        if (result < 0)
+            return result;
+        if (c) {
+            *ret_principal = caller_principal(c);
+            return 0;
+        }
+    }
+    if (http_bearer(rq))
+        return err_set(e, ERR_BAD_CREDENTIAL, "this is not a key of jobd");
+    return err_set(e, ERR_UNAUTHORIZED, "send a key as Authorization: Bearer jobd_...");
+}
+
+static void release(void *ctx, const struct principal *p)
+{
+    (void)ctx;
+    (void)caller_unref(caller_of(p));
+}
+
+/* -- settings ----------------------------------------------------------------------------- */
+
+bool auth_is_configured(const struct settings *s)
+{
+    if (s->auth == AUTH_AUTO)
+        return s->identity_header || s->identities.count > 0 || s->api_keys_file;
+    return s->auth == AUTH_REQUIRED;
+}
+
+static int read_identities(const struct settings *s, struct identities *ret_list,
+                           struct errinfo *e)
+{
+    AUTO_FINI(identities) struct identities list = { 0 };
+    struct errinfo why = { 0 };
+
+    for (size_t i = 0; i < s->identities.count; i++)
+        if (identities_add(&list, s->identities.items[i], &why) < 0)
+            return err_set(e, ERR_CONFIG, "identities: %s", why.text);
+    *ret_list = list;
+    list = (struct identities){ 0 };
+    return 0;
+}
+
+int auth_check_settings(const struct settings *s, struct errinfo *e)
+{
+    AUTO_FINI(identities) struct identities list = { 0 };
+    int r = read_identities(s, &list, e);
+
+    if (r < 0)
+        return r;
+    if (s->api_keys_file) {
+        AUTO_FINI(api_keys) struct api_keys keys = { 0 };
+
+        r = key_file_read(s->api_keys_file, &keys, e);
+        if (r < 0)
+            return r;
+    }
+    if (s->identity_header && s->trusted_proxies.count == 0)
+        return err_set(e, ERR_CONFIG,
+                       "identity_header: name the gateways that it is believed from in"
+                       " trusted_proxies");
+    if (s->identity_header && !identities_have(&list, IDENTITY_HEADER))
+        return err_set(e, ERR_CONFIG,
+                       "identity_header: say in identities what is granted, as in"
+                       " \"header:* tenant=* scopes=jobs:read,jobs:write\"");
+    if (!s->identity_header && identities_have(&list, IDENTITY_HEADER))
+        return err_set(e, ERR_CONFIG,
+                       "identities: \"header:\" needs identity_header, the name of the header");
+    return 0;
+}
+
+int auth_new(const struct settings *s, const struct keyring_conf *keys, struct auth **ret_auth,
+             struct errinfo *e)
+{
+    AUTO(auth) struct auth *a = mem_new0(sizeof *a);
+    const struct grant all = { .scopes = GRANT_ALL_SCOPES };
+    int r;
+
+    a->http = (struct http_auth){
+        .is_required = is_required, .recognize = recognize, .release = release, .ctx = a
+    };
+    a->never = s->auth == AUTH_NONE;
+    a->required = auth_is_configured(s);
+    a->identity_header = s->identity_header;
+    a->own_uid = geteuid();
+    a->owner = caller_new(PRINCIPAL_UNIX, "owner", NULL, &all, 0);
+    r = read_identities(s, &a->identities, e);
+    if (r < 0)
+        return r;
+    r = keyring_new(keys, &a->keyring, e);
+    if (r < 0)
+        return r;
+    *ret_auth = TAKE(a);
+    return 0;
+}
+
+struct auth *auth_free(struct auth *a)
+{
+    if (!a)
+        return NULL;
+    a->keyring = keyring_free(a->keyring);
+    a->owner = caller_unref(a->owner);
+    identities_fini(&a->identities);
+    free(a);
+    return NULL;
+}
+
+const struct http_auth *auth_for_http(const struct auth *a)
+{
+    return &a->http;
+}
