@@ -57,12 +57,6 @@ void buf_add_str(struct buf *b, const char *text)
     buf_add(b, text, strlen(text));
 }
 
-void buf_add_char(struct buf *b, char c)
-{
-    *buf_reserve(b, 1) = c;
-    buf_commit(b, 1);
-}
-
 __attribute__((format(printf, 3, 0))) static size_t print_into(char *to, size_t room_bytes,
                                                                const char *format, va_list args)
 {

@@ -24,7 +24,13 @@ char *buf_reserve(struct buf *b, size_t more);
 void buf_commit(struct buf *b, size_t more);
 void buf_add(struct buf *b, const void *block, size_t len);
 void buf_add_str(struct buf *b, const char *text);
-void buf_add_char(struct buf *b, char c);
+static inline void buf_add_char(struct buf *b, char c)
+{
+    if (b->len + 1 >= b->capacity)
+        (void)buf_reserve(b, 1);
+    b->data[b->len++] = c;
+    b->data[b->len] = '\0';
+}
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *format, ...);
 /* Drop the first n bytes (n <= len). */
 void buf_consume(struct buf *b, size_t n);

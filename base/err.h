@@ -31,8 +31,8 @@ enum err_code {
 #define ERR_FACT_SIZE 64
 
 struct errinfo {
-    int code;      /* the ERR_* that was returned; 0 while nothing has failed */
-    int sys_errno; /* errno behind an ERR_SYS or ERR_DATABASE, else 0 */
+    int code;              /* the ERR_* that was returned; 0 while nothing has failed */
+    int sys_errno;         /* errno behind an ERR_SYS or ERR_DATABASE, else 0 */
     const char *fact_name; /* a constant; NULL: there is none. See err_fact() */
     char fact[ERR_FACT_SIZE];
     char text[ERR_TEXT_SIZE];

@@ -91,3 +91,16 @@ size_t text_utf8_len(const void *block, size_t len)
             return utf8_rows[i].len;
     return 0;
 }
+
+bool text_is_utf8(const char *text, size_t len)
+{
+    while (len > 0) {
+        size_t n = text_utf8_len(text, len);
+
+        if (n == 0)
+            return false;
+        text += n;
+        len -= n;
+    }
+    return true;
+}

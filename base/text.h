@@ -23,5 +23,6 @@ bool text_is_token(const char *text, size_t max_len);
 /* The length (1..4) of the valid UTF-8 sequence at the start of these len bytes; 0 when there
  * is none (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
 size_t text_utf8_len(const void *block, size_t len);
+bool text_is_utf8(const char *text, size_t len);
 
 #endif

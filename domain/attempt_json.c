@@ -1,13 +1,8 @@
 #include "domain/attempt_json.h"
 
+#include "base/mem.h"
 #include "domain/job_state.h"
 #include "domain/outcome_json.h"
-
-static void set(json_t *object, const char *name, json_t *value)
-{
-    if (value)
-        (void)json_object_set_new_nocheck(object, name, value);
-}
 
 /* An attempt has the words of a job for what it has come to. */
 static enum job_state state_of(const struct attempt *a)
@@ -19,67 +14,77 @@ static enum job_state state_of(const struct attempt *a)
     return a->outcome.cause == CAUSE_CANCELED ? JOB_CANCELED : JOB_FAILED;
 }
 
-static json_t *encode_worker(const struct attempt *a)
+static void put_worker(struct json_put *w, const struct attempt *a)
 {
-    json_t *worker = json_object();
-
-    set(worker, "id", json_integer(a->worker_id));
+    json_put_begin(w, "worker");
+    json_put_integer(w, "id", a->worker_id);
     if (a->worker_pid > 0)
-        set(worker, "pid", json_integer(a->worker_pid));
-    return worker;
+        json_put_integer(w, "pid", a->worker_pid);
+    json_put_end(w);
 }
 
-static json_t *log_path(const char *id, const char *stream, int number)
+static void put_log_path(struct json_put *w, const char *stream, const char *job, int number)
 {
-    return json_sprintf("/v1/jobs/%s/logs/%s?attempt=%d", id, stream, number);
+    AUTO(mem) char *path = mem_printf("%s/logs/%s?attempt=%d", job, stream, number);
+
+    json_put_text(w, stream, path);
 }
 
-static json_t *encode_links(const struct attempt *a)
+static void put_links(struct json_put *w, const struct attempt *a)
 {
     char id[UUID7_TEXT_SIZE];
-    json_t *links = json_object();
-    json_t *logs = json_object();
+    AUTO(mem) char *job = mem_printf("/v1/jobs/%s", uuid7_format(a->outcome.job_id, id));
+    AUTO(mem) char *self = mem_printf("%s/attempts/%d", job, a->number);
 
-    (void)uuid7_format(a->outcome.job_id, id);
-    set(links, "self", json_sprintf("/v1/jobs/%s/attempts/%d", id, a->number));
-    set(links, "job", json_sprintf("/v1/jobs/%s", id));
-    set(logs, "stdout", log_path(id, "stdout", a->number));
-    set(logs, "stderr", log_path(id, "stderr", a->number));
-    set(links, "logs", logs);
-    return links;
+    json_put_begin(w, "links");
+    json_put_text(w, "self", self);
+    json_put_text(w, "job", job);
+    json_put_begin(w, "logs");
+    put_log_path(w, "stdout", job, a->number);
+    put_log_path(w, "stderr", job, a->number);
+    json_put_end(w);
+    json_put_end(w);
 }
 
 /* What is known of an attempt only when it is over. */
-static void set_outcome(json_t *object, const struct attempt *a)
+static void put_outcome(struct json_put *w, const struct attempt *a)
 {
     const struct outcome *o = &a->outcome;
 
-    json_set_time(object, "finished_at", o->finished_at_us);
-    outcome_set_exit(object, o);
+    json_put_time(w, "finished_at", o->finished_at_us);
+    outcome_put_exit(w, o);
     if (state_of(a) == JOB_FAILED)
-        set(object, "failure", outcome_encode_failure(o));
-    set(object, "logs", outcome_encode_logs(o));
+        outcome_put_failure(w, o);
+    outcome_put_logs(w, o);
     if (o->started_at_us > 0)
-        set(object, "usage", outcome_encode_usage(o));
+        outcome_put_usage(w, o);
     if (o->containment != CONTAINMENT_NONE)
-        set(object, "containment", json_string(containment_name(o->containment)));
-    set(object, "limits_enforced", outcome_encode_limits(o->limits_enforced));
-    set(object, "limits_by_cgroup", outcome_encode_limits(o->limits_by_cgroup));
+        json_put_text(w, "containment", containment_name(o->containment));
+    outcome_put_limits(w, "limits_enforced", o->limits_enforced);
+    outcome_put_limits(w, "limits_by_cgroup", o->limits_by_cgroup);
     if (o->pid > 0)
-        set(object, "pid", json_integer(o->pid));
+        json_put_integer(w, "pid", o->pid);
+}
+
+void attempt_put(struct json_put *w, const struct attempt *a)
+{
+    json_put_begin(w, NULL);
+    json_put_integer(w, "number", a->number);
+    json_put_text(w, "state", job_state_name(state_of(a)));
+    json_put_time(w, "started_at", a->outcome.started_at_us);
+    if (a->has_ended)
+        put_outcome(w, a);
+    if (a->worker_id > 0)
+        put_worker(w, a);
+    put_links(w, a);
+    json_put_end(w);
 }
 
 json_t *attempt_encode(const struct attempt *a)
 {
-    json_t *object = json_object();
+    AUTO_FINI(buf) struct buf out = { 0 };
+    struct json_put w = { .out = &out };
 
-    set(object, "number", json_integer(a->number));
-    set(object, "state", json_string(job_state_name(state_of(a))));
-    json_set_time(object, "started_at", a->outcome.started_at_us);
-    if (a->has_ended)
-        set_outcome(object, a);
-    if (a->worker_id > 0)
-        set(object, "worker", encode_worker(a));
-    set(object, "links", encode_links(a));
-    return object;
+    attempt_put(&w, a);
+    return json_put_parse(&w);
 }

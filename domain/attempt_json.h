@@ -6,8 +6,11 @@
 #include <jansson.h>
 
 #include "domain/attempt.h"
+#include "domain/json_put.h"
 
-/* A new object. An unset field is absent. */
+/* Write it as an object. An unset field is absent. */
+void attempt_put(struct json_put *w, const struct attempt *a);
+/* The same as a new tree. */
 json_t *attempt_encode(const struct attempt *a);
 
 #endif

@@ -24,8 +24,9 @@ struct faults {
     struct fault *items;
     size_t count; /* entries in items */
     size_t total; /* found altogether */
-    /* Where what is being decoded is, in the form of a pointer without "/" at its end: it stands
-     * for the "#" of pointers that are added from now on. Borrowed; NULL: it is the body. */
+    /* Where what is being decoded is, in the form of a pointer without "/" at its end: it
+     * stands for the "#" of pointers that are added from now on. Borrowed; NULL: it is the
+     * body. */
     const char *at;
 };
 

@@ -61,10 +61,10 @@ struct job {
     usec_t ttl_us; /* kept for so long once it has ended; 0: as long as the server keeps jobs;
                     * < 0: somebody has asked for its removal */
     usec_t expires_at_us; /* then it is removed; 0: not known here, or never */
-    char *reason;     /* why it was canceled, or why it waits */
-    int attempt;      /* 0 before the first claim, one more with each; fences outcomes */
-    int releases;     /* attempts that were given back: they do not count as tried */
-    int progress_ppm; /* of the current attempt, in parts per million; -1: not said */
+    char *reason;         /* why it was canceled, or why it waits */
+    int attempt;          /* 0 before the first claim, one more with each; fences outcomes */
+    int releases;         /* attempts that were given back: they do not count as tried */
+    int progress_ppm;     /* of the current attempt, in parts per million; -1: not said */
     char *progress_message;
     usec_t progress_at_us;
     int64_t worker_id; /* owner while running or canceling, else of the last attempt; 0: none */

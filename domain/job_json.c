@@ -1,43 +1,88 @@
 #include "domain/job_json.h"
 
-#include <assert.h>
+#include <string.h>
 
-#include "base/mem.h"
+#include "domain/json_items.h"
 #include "domain/json_text.h"
 #include "domain/outcome_json.h"
 #include "domain/retry.h"
 #include "domain/trace.h"
 
-/* ---- members: what is not set is absent ------------------------------------------------- */
+/* ---- the payload: cut up, not parsed ---------------------------------------------------- */
 
-/* Takes value; NULL adds nothing. The names here are constant and need no check. */
-static void set(json_t *object, const char *name, json_t *value)
+enum payload_member {
+    PAYLOAD_COMMAND,
+    PAYLOAD_ARGS,
+    PAYLOAD_ENV,
+    PAYLOAD_INPUTS,
+    PAYLOAD_LABELS,
+    PAYLOAD_LIMITS,
+    PAYLOAD_LEFTOVER,
+    PAYLOAD_RETRY,
+    PAYLOAD_TRACE,
+    PAYLOAD_MEMBER_MAX_
+};
+
+static const char *const payload_names[PAYLOAD_MEMBER_MAX_] = {
+    [PAYLOAD_COMMAND] = "command",   [PAYLOAD_ARGS] = "args",
+    [PAYLOAD_ENV] = "env",           [PAYLOAD_INPUTS] = "inputs",
+    [PAYLOAD_LABELS] = "labels",     [PAYLOAD_LIMITS] = "limits",
+    [PAYLOAD_LEFTOVER] = "leftover", [PAYLOAD_RETRY] = "retry",
+    [PAYLOAD_TRACE] = TRACE_MEMBER,
+};
+
+/* The texts of its members; text NULL: it has none of that name. */
+struct payload {
+    struct json_part members[PAYLOAD_MEMBER_MAX_];
+};
+
+static bool is_named(struct json_part quoted, const char *name)
 {
-    if (value)
-        (void)json_object_set_new_nocheck(object, name, value);
+    size_t len = strlen(name);
+
+    return quoted.len == len + 2 && memcmp(quoted.text + 1, name, len) == 0;
 }
 
-static void set_text(json_t *object, const char *name, const char *text)
+/* One that cannot be read is missed by order_build(), which has somebody to tell. */
+static struct payload payload_of(const struct job *job)
 {
-    set(object, name, text ? json_string(text) : NULL);
+    struct json_part text = { .text = job->payload, .len = job->payload_len };
+    struct payload payload = { 0 };
+    struct json_items items;
+    struct json_part name;
+    struct json_part value;
+
+    if (!job->payload || json_items_object(text, &items, NULL) < 0)
+        return payload;
+    while (json_items_member(&items, &name, &value, NULL) > 0)
+        for (int i = 0; i < PAYLOAD_MEMBER_MAX_; i++)
+            if (is_named(name, payload_names[i]))
+                payload.members[i] = value;
+    return payload;
 }
 
-static void set_integer(json_t *object, const char *name, int64_t number)
+/* One member as it was sent. */
+static void put_member(struct json_put *w, const struct payload *payload,
+                       enum payload_member member)
 {
-    set(object, name, json_integer(number));
+    const struct json_part *part = &payload->members[member];
+
+    if (part->text)
+        json_put_raw(w, payload_names[member], part->text, part->len);
 }
 
-static void set_seconds(json_t *object, const char *name, usec_t us)
+/* The caller's; NULL when it is not there. */
+static json_t *parse_member(const struct payload *payload, enum payload_member member)
 {
-    set(object, name, json_seconds(us));
+    const struct json_part *part = &payload->members[member];
+    json_t *json = NULL;
+
+    if (part->text)
+        (void)json_text_parse(part->text, part->len, &json, NULL);
+    return json;
 }
 
 /* ---- what was asked for ------------------------------------------------------------------ */
-
-static void copy_member(json_t *object, const json_t *payload, const char *name)
-{
-    set(object, name, json_incref(json_object_get(payload, name)));
-}
 
 /* How many bytes base64 text stands for, without decoding it. */
 static int64_t base64_bytes(const json_t *base64)
@@ -52,92 +97,96 @@ static int64_t base64_bytes(const json_t *base64)
 }
 
 /* The inputs without what is in them. */
-static json_t *encode_inputs(const json_t *inputs)
+static void put_inputs(struct json_put *w, const struct payload *payload)
 {
-    json_t *array = json_array();
+    AUTO(json) json_t *inputs = parse_member(payload, PAYLOAD_INPUTS);
 
+    if (!inputs)
+        return;
+    json_put_begin_array(w, "inputs");
     for (size_t i = 0; i < json_array_size(inputs); i++) {
         const json_t *input = json_array_get(inputs, i);
         const json_t *base64 = json_object_get(input, "base64");
-        json_t *item = json_object();
 
-        copy_member(item, input, "path");
-        set_integer(item, "bytes",
-                    base64 ? base64_bytes(base64)
-                           : (int64_t)json_string_length(json_object_get(input, "content")));
-        (void)json_array_append_new(array, item);
+        json_put_begin(w, NULL);
+        json_put_tree(w, "path", json_object_get(input, "path"));
+        json_put_integer(w, "bytes",
+                         base64
+                             ? base64_bytes(base64)
+                             : (int64_t)json_string_length(json_object_get(input, "content")));
+        json_put_end(w);
     }
-    return array;
+    json_put_end_array(w);
 }
 
-static void set_request(json_t *object, const struct job *job, const json_t *payload)
+static void put_request(struct json_put *w, const struct job *job,
+                        const struct payload *payload)
 {
-    set_text(object, "function", job->function);
-    copy_member(object, payload, "command");
-    copy_member(object, payload, "args");
-    copy_member(object, payload, "env");
-    if (json_object_get(payload, "inputs"))
-        set(object, "inputs", encode_inputs(json_object_get(payload, "inputs")));
-    set_text(object, "name", job->name);
-    set_text(object, "queue", job->queue);
-    set_integer(object, "priority", job->priority);
-    copy_member(object, payload, "labels");
+    json_put_text(w, "function", job->function);
+    put_member(w, payload, PAYLOAD_COMMAND);
+    put_member(w, payload, PAYLOAD_ARGS);
+    put_member(w, payload, PAYLOAD_ENV);
+    put_inputs(w, payload);
+    json_put_text(w, "name", job->name);
+    json_put_text(w, "queue", job->queue);
+    json_put_integer(w, "priority", job->priority);
+    put_member(w, payload, PAYLOAD_LABELS);
+}
+
+static int max_attempts(const struct payload *payload)
+{
+    AUTO(json) json_t *retry = parse_member(payload, PAYLOAD_RETRY);
+
+    return retry_decode(retry).max_attempts;
 }
 
 /* What holds for its attempts. */
-static void set_policy(json_t *object, const struct job *job, const json_t *payload)
+static void put_policy(struct json_put *w, const struct job *job, const struct payload *payload)
 {
     if (job->timeout_us > 0)
-        set_seconds(object, "timeout_seconds", job->timeout_us);
-    set_seconds(object, "grace_period_seconds", job->grace_us);
-    copy_member(object, payload, "limits");
-    copy_member(object, payload, "leftover");
-    copy_member(object, payload, "retry");
+        json_put_seconds(w, "timeout_seconds", job->timeout_us);
+    json_put_seconds(w, "grace_period_seconds", job->grace_us);
+    put_member(w, payload, PAYLOAD_LIMITS);
+    put_member(w, payload, PAYLOAD_LEFTOVER);
+    put_member(w, payload, PAYLOAD_RETRY);
 }
 
-static void set_trace(json_t *object, const struct job *job, const json_t *payload)
+static void put_trace(struct json_put *w, const struct job *job, const struct payload *payload)
 {
+    AUTO(json) json_t *trace = parse_member(payload, PAYLOAD_TRACE);
+    AUTO(json) json_t *holder = trace ? json_pack("{s:O}", TRACE_MEMBER, trace) : NULL;
     char parent[TRACE_PARENT_SIZE];
     const char *state;
 
-    trace_of_job(payload, job->id, parent, &state);
-    set_text(object, "traceparent", parent[0] ? parent : NULL);
-    set_text(object, "tracestate", state);
+    if (!holder)
+        return;
+    trace_of_job(holder, job->id, parent, &state);
+    json_put_text(w, "traceparent", parent[0] ? parent : NULL);
+    json_put_text(w, "tracestate", state);
 }
 
-static void set_times(json_t *object, const struct job *job)
+static void put_times(struct json_put *w, const struct job *job)
 {
-    const struct {
-        const char *name;
-        usec_t at_us;
-    } times[] = {
-        { "created_at", job->created_at_us },
-        { "scheduled_at", job->scheduled_at_us },
-        { "queued_at", job->queued_at_us },
-        { "started_at", job->started_at_us },
-        { "finished_at", job->finished_at_us },
-        { "updated_at", job->updated_at_us },
-        { "cancel_requested_at", job->cancel_requested_at_us },
-    };
-
-    for (size_t i = 0; i < COUNT_OF(times); i++)
-        json_set_time(object, times[i].name, times[i].at_us);
+    json_put_time(w, "created_at", job->created_at_us);
+    json_put_time(w, "scheduled_at", job->scheduled_at_us);
+    json_put_time(w, "queued_at", job->queued_at_us);
+    json_put_time(w, "started_at", job->started_at_us);
+    json_put_time(w, "finished_at", job->finished_at_us);
+    json_put_time(w, "updated_at", job->updated_at_us);
+    json_put_time(w, "cancel_requested_at", job->cancel_requested_at_us);
 }
 
 /* ---- how it went ------------------------------------------------------------------------- */
 
-static void set_result(json_t *object, const struct outcome *o)
+static void put_result(struct json_put *w, const struct outcome *o)
 {
-    json_t *result = NULL;
-
     if (o->result_kind == RESULT_STDOUT)
-        set_integer(object, "result_bytes", o->captures[STREAM_STDOUT].kept_bytes);
+        json_put_integer(w, "result_bytes", o->captures[STREAM_STDOUT].kept_bytes);
     if (o->result_kind != RESULT_JSON)
         return;
-    if (o->result && o->result_len <= JOB_RESULT_INLINE_MAX_BYTES &&
-        json_text_parse(o->result, o->result_len, &result, NULL) == 0)
-        set(object, "result", result);
-    set_integer(object, "result_bytes", (int64_t)o->result_len);
+    if (o->result && o->result_len <= JOB_RESULT_INLINE_MAX_BYTES)
+        json_put_raw(w, "result", o->result, o->result_len);
+    json_put_integer(w, "result_bytes", (int64_t)o->result_len);
 }
 
 /* A job that waits for its next attempt says how the last one failed. */
@@ -148,96 +197,98 @@ static bool has_failed(const struct job *job)
     return job->state == JOB_FAILED || (waits && job->outcome.cause != CAUSE_NONE);
 }
 
-static void set_outcome(json_t *object, const struct job *job)
+static void put_outcome(struct json_put *w, const struct job *job)
 {
     const struct outcome *o = &job->outcome;
 
     if (job->has_outcome) {
-        outcome_set_exit(object, o);
+        outcome_put_exit(w, o);
         if (has_failed(job))
-            set(object, "failure", outcome_encode_failure(o));
+            outcome_put_failure(w, o);
         if (job_state_is_final(job->state))
-            set_result(object, o);
+            put_result(w, o);
     }
-    set(object, "logs", outcome_encode_logs(o)); /* zeros while there is no outcome */
+    outcome_put_logs(w, o); /* zeros while there is no outcome */
     if (job->has_outcome && o->started_at_us > 0)
-        set(object, "usage", outcome_encode_usage(o));
+        outcome_put_usage(w, o);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------
  */
 
-static json_t *encode_worker(const struct job *job)
+static void put_worker(struct json_put *w, const struct job *job)
 {
-    json_t *worker = json_object();
-
-    set_integer(worker, "id", job->worker_id);
+    json_put_begin(w, "worker");
+    json_put_integer(w, "id", job->worker_id);
     if (job->worker_pid > 0)
-        set_integer(worker, "pid", job->worker_pid);
-    return worker;
+        json_put_integer(w, "pid", job->worker_pid);
+    json_put_end(w);
 }
 
 /* What the current attempt said last of itself. */
-static json_t *encode_progress(const struct job *job)
+static void put_progress(struct json_put *w, const struct job *job)
 {
-    json_t *progress = json_object();
+    json_put_begin(w, "progress");
+    if (job->progress_ppm >= 0) {
+        AUTO(json) json_t *percent = json_real((double)job->progress_ppm / 1e4);
 
-    if (job->progress_ppm >= 0)
-        set(progress, "percent", json_real((double)job->progress_ppm / 1e4));
-    set_text(progress, "message", job->progress_message);
-    json_set_time(progress, "updated_at", job->progress_at_us);
-    return progress;
+        json_put_tree(w, "percent", percent);
+    }
+    json_put_text(w, "message", job->progress_message);
+    json_put_time(w, "updated_at", job->progress_at_us);
+    json_put_end(w);
 }
 
-static json_t *path(const char *id, const char *what)
+static void put_links(struct json_put *w, const char *id)
 {
-    return json_sprintf("/v1/jobs/%s%s", id, what);
+    char self[sizeof "/v1/jobs/" + UUID7_TEXT_SIZE] = "/v1/jobs/";
+
+    memcpy(self + strlen(self), id, UUID7_TEXT_SIZE);
+    json_put_begin(w, "links");
+    json_put_joined(w, "self", self, "");
+    json_put_joined(w, "cancel", self, ":cancel");
+    json_put_joined(w, "result", self, "/result");
+    json_put_begin(w, "logs");
+    json_put_joined(w, "stdout", self, "/logs/stdout");
+    json_put_joined(w, "stderr", self, "/logs/stderr");
+    json_put_end(w);
+    json_put_joined(w, "attempts", self, "/attempts");
+    json_put_joined(w, "artifacts", self, "/artifacts");
+    json_put_end(w);
 }
 
-static json_t *encode_links(const char *id)
+void job_put(struct json_put *w, const struct job *job)
 {
-    json_t *links = json_object();
-    json_t *logs = json_object();
+    const struct payload payload = payload_of(job);
+    char id[UUID7_TEXT_SIZE];
 
-    set(links, "self", path(id, ""));
-    set(links, "cancel", path(id, ":cancel"));
-    set(links, "result", path(id, "/result"));
-    set(logs, "stdout", path(id, "/logs/stdout"));
-    set(logs, "stderr", path(id, "/logs/stderr"));
-    set(links, "logs", logs);
-    set(links, "attempts", path(id, "/attempts"));
-    set(links, "artifacts", path(id, "/artifacts"));
-    return links;
+    json_put_begin(w, NULL);
+    json_put_text(w, "id", uuid7_format(job->id, id));
+    json_put_text(w, "state", job_state_name(job->state));
+    json_put_text(w, "reason", job->reason);
+    put_request(w, job, &payload);
+    json_put_integer(w, "attempt", job->attempt);
+    json_put_integer(w, "max_attempts", max_attempts(&payload));
+    if (job->progress_at_us > 0)
+        put_progress(w, job);
+    put_times(w, job);
+    json_put_integer(w, "version", job->version);
+    put_outcome(w, job);
+    if (job->worker_id > 0)
+        put_worker(w, job);
+    put_policy(w, job, &payload);
+    put_trace(w, job, &payload);
+    put_links(w, id);
+    json_put_end(w);
 }
 
 json_t *job_encode(const struct job *job)
 {
-    char id[UUID7_TEXT_SIZE];
-    AUTO(json) json_t *payload = NULL;
-    json_t *object = json_object();
+    AUTO_FINI(buf) struct buf out = { 0 };
+    struct json_put w = { .out = &out };
 
-    assert(object); /* memory was out, which base/mem.h would have ended in the same way */
-    /* A payload that cannot be read is missed by order_build(), which has somebody to tell. */
-    if (job->payload)
-        (void)json_text_parse(job->payload, job->payload_len, &payload, NULL);
-    set_text(object, "id", uuid7_format(job->id, id));
-    set_text(object, "state", job_state_name(job->state));
-    set_text(object, "reason", job->reason);
-    set_request(object, job, payload);
-    set_integer(object, "attempt", job->attempt);
-    set_integer(object, "max_attempts",
-                retry_decode(json_object_get(payload, "retry")).max_attempts);
-    if (job->progress_at_us > 0)
-        set(object, "progress", encode_progress(job));
-    set_times(object, job);
-    set_integer(object, "version", job->version);
-    set_outcome(object, job);
-    if (job->worker_id > 0)
-        set(object, "worker", encode_worker(job));
-    set_policy(object, job, payload);
-    set_trace(object, job, payload);
-    set(object, "links", encode_links(id));
-    return object;
+    job_put(&w, job);
+    return json_put_parse(&w);
 }
 
 json_t *job_encode_preview(const struct job *job)

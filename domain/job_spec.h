@@ -37,7 +37,7 @@ struct job_spec_rules {
     const struct function_table *functions;
     bool allow_commands;
     const struct trace *trace; /* that the job joins; NULL: none */
-    bool lenient; /* ignore unknown members (Prefer: handling=lenient) */
+    bool lenient;              /* ignore unknown members (Prefer: handling=lenient) */
 };
 
 /* Decode body; on faults (f->count > 0 afterwards) *spec is half filled and only to be ended.

@@ -4,23 +4,16 @@
 #ifndef JOBD_DOMAIN_OUTCOME_JSON_H
 #define JOBD_DOMAIN_OUTCOME_JSON_H
 
-#include <jansson.h>
-
+#include "domain/json_put.h"
 #include "domain/outcome.h"
 
-/* New objects (openapi: Failure, LogSummary, Usage). */
-json_t *outcome_encode_failure(const struct outcome *o);
-json_t *outcome_encode_logs(const struct outcome *o);
-json_t *outcome_encode_usage(const struct outcome *o);
-/* Add exit_code or signal, if there is one. */
-void outcome_set_exit(json_t *object, const struct outcome *o);
-
-/* A new array of the names of these limits (bit 1 << limit). */
-json_t *outcome_encode_limits(unsigned names);
-
-/* Seconds as a new number, without a fraction when there is none. */
-json_t *json_seconds(usec_t us);
-/* Add a time, if it is not 0. */
-void json_set_time(json_t *object, const char *name, usec_t wall_us);
+/* The members failure, logs and usage (openapi: Failure, LogSummary, Usage). */
+void outcome_put_failure(struct json_put *w, const struct outcome *o);
+void outcome_put_logs(struct json_put *w, const struct outcome *o);
+void outcome_put_usage(struct json_put *w, const struct outcome *o);
+/* exit_code or signal, if there is one. */
+void outcome_put_exit(struct json_put *w, const struct outcome *o);
+/* An array of the names of these limits (bit 1 << limit). */
+void outcome_put_limits(struct json_put *w, const char *name, unsigned limits);
 
 #endif

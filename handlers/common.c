@@ -191,14 +191,22 @@ char *common_etag(int64_t version, char room[ETAG_SIZE])
     return room;
 }
 
+#define JOB_TEXT_USUAL_BYTES 1500 /* without what was sent */
+
 int common_reply_job(struct http_resp *rs, int status, const struct job *job)
 {
+    AUTO_FINI(buf) struct buf out = { 0 };
+    struct json_put w = { .out = &out };
     char etag[ETAG_SIZE];
+    size_t len;
 
     http_set_header(rs, "ETag", "%s", common_etag(job->version, etag));
     if (!job_state_is_final(job->state))
         http_set_header(rs, "Retry-After", "%s", COMMON_RETRY_AFTER);
-    return http_reply_json(rs, status, job_encode(job));
+    (void)buf_reserve(&out, JOB_TEXT_USUAL_BYTES + job->payload_len);
+    job_put(&w, job);
+    len = out.len;
+    return http_reply_bytes(rs, status, "application/json", buf_steal(&out), len);
 }
 
 void common_set_job_path(struct http_resp *rs, const char *name, struct uuid7 id)
