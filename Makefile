@@ -155,7 +155,7 @@ $(SUPPORT_OBJ) $(TEST_OBJ) $(BENCH_OBJ): $(O)/%.o: %.c $(B)/flags
 
 # Files that base/embed.h puts into the program; -MMD does not see them.
 $(filter $(O)/store/sqlite/%,$(LIB_OBJ)): $(wildcard store/migrations/*.sql)
-$(filter $(O)/handlers/% $(O)/server/%,$(LIB_OBJ)): $(wildcard openapi/openapi.yaml openapi/openapi.json)
+$(filter $(O)/handlers/% $(O)/server/%,$(LIB_OBJ)): $(wildcard openapi/openapi.yaml openapi/openapi.json openapi/docs.html)
 
 # Changes when the compiler or its flags change, and then everything is compiled again.
 $(B)/flags: FORCE

@@ -215,3 +215,11 @@ void common_set_job_path(struct http_resp *rs, const char *name, struct uuid7 id
 
     http_set_header(rs, name, "/v1/jobs/%s", uuid7_format(id, text));
 }
+
+void common_set_page_headers(struct http_resp *rs)
+{
+    http_set_header(rs, "Content-Security-Policy", "%s",
+                    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none';"
+                    " form-action 'none'; frame-ancestors 'none'");
+    http_set_header(rs, "Referrer-Policy", "%s", "no-referrer");
+}

@@ -78,4 +78,7 @@ int common_reply_job(struct http_resp *rs, int status, const struct job *job);
 /* `name`: the path of the job. */
 void common_set_job_path(struct http_resp *rs, const char *name, struct uuid7 id);
 
+/* What an answer for a browser says besides: it needs nothing from elsewhere, and no script. */
+void common_set_page_headers(struct http_resp *rs);
+
 #endif

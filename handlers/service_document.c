@@ -1,13 +1,38 @@
-/* GET / (getService), the contract (getOpenapiJson, getOpenapiYaml), and what the error codes
- * mean (listProblems, getProblem). */
+/* GET / (getService), the contract (getOpenapiJson, getOpenapiYaml, getDocs), where it is
+ * (getApiCatalog). */
 #include "handlers/handlers.h"
 
+#include "base/clean.h"
 #include "base/embed.h"
-#include "base/text.h"
 #include "handlers/common.h"
 
 EMBED(openapi_json, "openapi/openapi.json");
 EMBED(openapi_yaml, "openapi/openapi.yaml");
+EMBED(docs_html, "openapi/docs.html");
+
+static json_t *encode_links(void)
+{
+    static const struct {
+        const char *name;
+        const char *path;
+    } links[] = {
+        { "self", "/" },
+        { "jobs", "/v1/jobs" },
+        { "functions", "/v1/functions" },
+        { "workers", "/v1/workers" },
+        { "livez", "/livez" },
+        { "readyz", "/readyz" },
+        { "openapi", "/openapi.json" },
+        { "docs", "/docs" },
+        { "api_catalog", "/.well-known/api-catalog" },
+        { "problems", "/problems" },
+    };
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < COUNT_OF(links); i++)
+        (void)json_object_set_new(json, links[i].name, json_string(links[i].path));
+    return json;
+}
 
 int h_get_service(struct http_req *rq, struct http_resp *rs)
 {
@@ -17,12 +42,12 @@ int h_get_service(struct http_req *rq, struct http_resp *rs)
     r = common_no_query(rq, rs);
     if (r < 0)
         return r;
-    json = json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "name", "jobd",
-                     "version", JOBD_VERSION, "links", "self", "/", "jobs", "/v1/jobs",
-                     "functions", "/v1/functions", "workers", "/v1/workers", "livez", "/livez",
-                     "readyz", "/readyz", "openapi", "/openapi.json", "problems", "/problems");
-    http_set_header(rs, "Link",
-                    "</openapi.json>; rel=\"service-desc\", </readyz>; rel=\"status\"");
+    json = json_pack("{s:s, s:s, s:o}", "name", "jobd", "version", JOBD_VERSION, "links",
+                     encode_links());
+    http_set_header(
+        rs, "Link", "%s",
+        "</openapi.json>; rel=\"service-desc\", </docs>; rel=\"service-doc\","
+        " </readyz>; rel=\"status\", </.well-known/api-catalog>; rel=\"api-catalog\"");
     return http_reply_json(rs, 200, json);
 }
 
@@ -46,44 +71,33 @@ int h_get_openapi_yaml(struct http_req *rq, struct http_resp *rs)
                              EMBED_LEN(openapi_yaml));
 }
 
-/* -- problems -------------------------------------------------------------------------------
- */
-
-static json_t *encode_problem(const struct err_meta *meta)
+int h_get_docs(struct http_req *rq, struct http_resp *rs)
 {
-    return json_pack("{s:o, s:s, s:i, s:s}", "type", json_sprintf("/problems/%s", meta->slug),
-                     "code", meta->slug, "status", meta->http_status, "title", meta->title);
-}
+    int r = common_no_query(rq, rs);
 
-int h_list_problems(struct http_req *rq, struct http_resp *rs)
-{
-    json_t *items;
-    int r;
-
-    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
-    items = json_array();
-    for (int i = 0; i < ERR_INDEX_MAX_; i++) {
-        const struct err_meta *meta = err_meta(-(i + 1));
-
-        /* Several internal errors share one slug: the first one speaks for it. */
-        if (err_meta_by_slug(meta->slug) == meta)
-            (void)json_array_append_new(items, encode_problem(meta));
-    }
-    return http_reply_json(rs, 200, json_pack("{s:o}", "items", items));
+    common_set_page_headers(rs);
+    return http_reply_static(rs, 200, "text/html; charset=utf-8", docs_html,
+                             EMBED_LEN(docs_html));
 }
 
-int h_get_problem(struct http_req *rq, struct http_resp *rs)
+/* RFC 9727; links as RFC 9264 writes them, relative to the server. */
+int h_get_api_catalog(struct http_req *rq, struct http_resp *rs)
 {
-    const struct err_meta *meta;
-    int r;
+    static const char catalog[] =
+        "{\"linkset\":[{\"anchor\":\"/\","
+        "\"service-desc\":[{\"href\":\"/openapi.json\",\"type\":\"application/json\"},"
+        "{\"href\":\"/openapi.yaml\",\"type\":\"application/yaml\"}],"
+        "\"service-doc\":[{\"href\":\"/docs\",\"type\":\"text/html\"}],"
+        "\"status\":[{\"href\":\"/readyz\",\"type\":\"text/plain\"}]}]}\n";
+    int r = common_no_query(rq, rs);
 
-    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
-    meta = err_meta_by_slug(http_param(rq, "code"));
-    if (!meta)
-        return err_set(&rs->err, ERR_NOT_FOUND, "there is no such code; /problems has all");
-    return http_reply_json(rs, 200, encode_problem(meta));
+    http_set_header(rs, "Link", "%s", "</.well-known/api-catalog>; rel=\"api-catalog\"");
+    return http_reply_static(
+        rs, 200,
+        "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"",
+        catalog, sizeof catalog - 1);
 }

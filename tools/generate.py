@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Generate what follows from openapi/openapi.yaml, and check that it does not contradict itself.
 
-    tools/generate.py            write openapi/openapi.json, handlers/routes.def,
-                                 domain/scopes.def, base/err.def, handlers/fields.def
+    tools/generate.py            write openapi/openapi.json, openapi/docs.html, handlers/routes.def,
+                                 handlers/fields.def, domain/scopes.def and base/err.def
     tools/generate.py --check    write nothing; exit 1 when one of them is stale
 
 They are committed, so that a build needs no Python. Needs python3 and python3-yaml.
@@ -16,10 +16,14 @@ from pathlib import Path
 
 import yaml
 
+sys.dont_write_bytecode = True
+import generate_docs  # noqa: E402
+
 SPEC = "openapi/openapi.yaml"
 ERRORS = "base/err.def"
 INTERNAL = "base/err_internal.def"
 SPEC_JSON = "openapi/openapi.json"
+DOCS = "openapi/docs.html"
 ROUTES = "handlers/routes.def"
 FIELDS = "handlers/fields.def"
 SCOPES_DEF = "domain/scopes.def"
@@ -404,6 +408,7 @@ def generate(root):
         raise Fault("\n".join(faults))
     return {
         SPEC_JSON: json_text(spec),
+        DOCS: generate_docs.page(spec, resolve),
         ROUTES: routes_text(spec),
         SCOPES_DEF: scopes_text(spec),
         ERRORS: errors_text(spec),

@@ -89,6 +89,8 @@ bool http_trace(const struct http_req *rq, struct trace *ret_trace);
 /* Whether If-None-Match lists this entity-tag (weak comparison, RFC 9110 13.1.2) or is "*". */
 bool http_none_match(const struct http_req *rq, const char *etag);
 
+/* Whether Accept names text/html, and not application/json: a browser. */
+bool http_wants_html(const struct http_req *rq);
 /* Whether Accept names text/event-stream. */
 bool http_wants_events(const struct http_req *rq);
 

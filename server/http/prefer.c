@@ -132,12 +132,14 @@ static void take_range(struct accept *a, const char *element, size_t len)
     if (!scan_pair(element, &range) || !strchr(range.name, '/'))
         return;
     a->readable = true;
+    wanted = type_len >= len || !has_zero_q(element + type_len + 1, len - type_len - 1);
     if (strcasecmp(range.name, "text/event-stream") == 0)
-        a->events = type_len >= len || !has_zero_q(element + type_len + 1, len - type_len - 1);
+        a->events = wanted;
+    if (strcasecmp(range.name, "text/html") == 0)
+        a->html = wanted;
     close = closeness(range.name);
     if (close < a->best || close == 0)
         return;
-    wanted = type_len >= len || !has_zero_q(element + type_len + 1, len - type_len - 1);
     a->wanted = wanted || (close == a->best && a->wanted);
     a->best = close;
 }
@@ -150,6 +152,11 @@ void accept_feed_json(struct accept *a, const char *line)
         take_range(a, at, len);
         at += len + (at[len] == ',');
     }
+}
+
+bool accept_is_html(const struct accept *a)
+{
+    return a->html && a->best < 3;
 }
 
 bool accept_allows(const struct accept *a)

@@ -24,10 +24,13 @@ struct accept {
     bool wanted;   /* its q is above 0 */
     bool readable; /* one media range at least was well-formed */
     bool events;   /* text/event-stream is named, and not with q=0 */
+    bool html;     /* the same of text/html */
 };
 
 void accept_feed_json(struct accept *a, const char *line);
 /* False when the client clearly excludes application/json. */
 bool accept_allows(const struct accept *a);
+/* Whether it is somebody who reads HTML and did not name JSON: a browser. */
+bool accept_is_html(const struct accept *a);
 
 #endif

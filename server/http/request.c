@@ -252,6 +252,11 @@ bool http_trace(const struct http_req *rq, struct trace *ret_trace)
     return true;
 }
 
+bool http_wants_html(const struct http_req *rq)
+{
+    return accept_is_html(&request_of(rq)->seen.accept);
+}
+
 bool http_wants_events(const struct http_req *rq)
 {
     return request_of(rq)->seen.accept.events;

@@ -20,8 +20,9 @@ static const char config[] =
 
 static void the_root_leads_to_everything(void **state)
 {
-    static const char *const links[] = { "self",  "jobs",   "functions", "workers",
-                                         "livez", "readyz", "openapi",   "problems" };
+    static const char *const links[] = { "self",        "jobs",    "functions", "workers",
+                                         "livez",       "readyz",  "openapi",   "docs",
+                                         "api_catalog", "problems" };
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
 
@@ -29,8 +30,10 @@ static void the_root_leads_to_everything(void **state)
     assert_status(&r, 200);
     assert_string_equal(api_text(&r, "name"), "jobd");
     assert_string_equal(api_text(&r, "version"), JOBD_VERSION);
-    assert_header(&r, "Link",
-                  "</openapi.json>; rel=\"service-desc\", </readyz>; rel=\"status\"");
+    assert_header(
+        &r, "Link",
+        "</openapi.json>; rel=\"service-desc\", </docs>; rel=\"service-doc\","
+        " </readyz>; rel=\"status\", </.well-known/api-catalog>; rel=\"api-catalog\"");
     for (size_t i = 0; i < COUNT_OF(links); i++) {
         AUTO_FINI(api_reply) struct api_reply linked = { 0 };
         char at[32];
@@ -107,6 +110,67 @@ static void every_problem_can_be_looked_up_where_its_type_leads(void **state)
         for (size_t j = 0; j < i; j++)
             assert_false(json_equal(json_array_get(api_at(list.json, "items"), j), item));
     }
+}
+
+static void the_page_for_people_needs_nothing_from_elsewhere(void **state)
+{
+    static const char *const outside[] = { "<script", "src=", "<link", "@import", "url(" };
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_get(a, "/docs", &r);
+    assert_status(&r, 200);
+    assert_header(&r, "Content-Type", "text/html; charset=utf-8");
+    assert_non_null(strstr(api_header(&r, "Content-Security-Policy"), "default-src 'none'"));
+    for (size_t i = 0; i < COUNT_OF(outside); i++)
+        if (strstr(r.body, outside[i]))
+            fail_msg("%s is in it", outside[i]);
+    assert_non_null(strstr(r.body, "id=\"createJob\""));
+    assert_non_null(strstr(r.body, "id=\"problem-job-not-found\""));
+    assert_non_null(strstr(r.body, "id=\"schema-Job\""));
+}
+
+static void the_catalog_leads_to_the_descriptions(void **state)
+{
+    static const char *const relations[] = { "service-desc", "service-doc", "status" };
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO(json) json_t *json = NULL;
+
+    api_get(a, "/.well-known/api-catalog", &r);
+    assert_status(&r, 200);
+    assert_header(
+        &r, "Content-Type",
+        "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"");
+    assert_header(&r, "Link", "</.well-known/api-catalog>; rel=\"api-catalog\"");
+    json = json_loads(r.body, 0, NULL);
+    for (size_t i = 0; i < COUNT_OF(relations); i++) {
+        AUTO_FINI(api_reply) struct api_reply linked = { 0 };
+        char at[64];
+
+        (void)snprintf(at, sizeof at, "linkset.0.%s.0.href", relations[i]);
+        api_get(a, json_string_value(api_at(json, at)), &linked);
+        assert_status(&linked, 200);
+    }
+}
+
+static void a_browser_reads_problems_as_pages(void **state)
+{
+    static const char accept[] = "Accept: text/html,application/xhtml+xml,*/*;q=0.8";
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    struct api_request q = { .method = "GET",
+                             .path = "/problems/queue-full",
+                             .headers = { accept } };
+
+    api_send(a, &q, &r);
+    assert_status(&r, 200);
+    assert_header(&r, "Content-Type", "text/html; charset=utf-8");
+    assert_non_null(strstr(r.body, "href=\"/docs#problem-queue-full\""));
+    q.path = "/problems";
+    api_send(a, &q, &r);
+    assert_status(&r, 303);
+    assert_header(&r, "Location", "/docs#problems");
 }
 
 static void a_problem_says_what_it_means(void **state)
@@ -302,6 +366,9 @@ int main(void)
         cmocka_unit_test(the_contract_is_served_as_it_is_in_the_tree),
         cmocka_unit_test(the_server_is_alive_and_ready),
         cmocka_unit_test(every_problem_can_be_looked_up_where_its_type_leads),
+        cmocka_unit_test(the_page_for_people_needs_nothing_from_elsewhere),
+        cmocka_unit_test(the_catalog_leads_to_the_descriptions),
+        cmocka_unit_test(a_browser_reads_problems_as_pages),
         cmocka_unit_test(a_problem_says_what_it_means),
         cmocka_unit_test(a_request_keeps_its_id_or_gets_one),
         cmocka_unit_test(every_get_has_a_head_and_options),

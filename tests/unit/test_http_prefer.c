@@ -134,6 +134,31 @@ static void json_is_excluded_by_what_is_said_most_closely(void **state)
             fail_msg("%s allows it", lines[i]);
 }
 
+static void a_browser_is_known_by_what_it_accepts(void **state)
+{
+    static const struct {
+        const char *line;
+        bool html;
+    } rows[] = {
+        { "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true },
+        { "text/html", true },
+        { "*/*", false },
+        { "text/*", false },
+        { "text/html;q=0", false },
+        { "application/json, text/html;q=0.5", false },
+        { "application/json", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct accept a = { 0 };
+
+        accept_feed_json(&a, rows[i].line);
+        if (accept_is_html(&a) != rows[i].html)
+            fail_msg("%s", rows[i].line);
+    }
+}
+
 static void lines_of_accept_add_up(void **state)
 {
     struct accept a = { 0 };
@@ -210,6 +235,7 @@ int main(void)
         cmocka_unit_test(a_bad_preference_hides_none_after_it),
         cmocka_unit_test(json_is_welcome_unless_it_is_excluded),
         cmocka_unit_test(json_is_excluded_by_what_is_said_most_closely),
+        cmocka_unit_test(a_browser_is_known_by_what_it_accepts),
         cmocka_unit_test(lines_of_accept_add_up),
         cmocka_unit_test(loopback_hosts_are_recognised),
         cmocka_unit_test(other_hosts_are_not_loopback),
