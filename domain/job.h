@@ -27,6 +27,7 @@
 #define JOB_GRACE_MAX_SECONDS   3600
 #define JOB_GRACE_DEFAULT_US    (10 * USEC_PER_SEC)
 #define JOB_DELAY_MAX_SECONDS   (10 * 366 * 86400)
+#define JOB_TTL_MAX_SECONDS     (10 * 366 * 86400)
 #define JOB_REASON_MAX          256
 
 /* Times that have not happened are 0; texts that are not set are NULL. */
@@ -77,6 +78,10 @@ static inline const char *job_tenant(const struct job *job)
 {
     return job->tenant ? job->tenant : "";
 }
+
+/* Fill in when a job that has ended expires, if the server keeps jobs for retention_us (0: for
+ * ever) and it has no time of its own. */
+void job_set_expiry(struct job *job, usec_t retention_us);
 
 void job_fini(struct job *job);
 DEFINE_AUTO_FINI(job, struct job)

@@ -146,6 +146,8 @@ static void put_policy(struct json_put *w, const struct job *job, const struct p
     if (job->timeout_us > 0)
         json_put_seconds(w, "timeout_seconds", job->timeout_us);
     json_put_seconds(w, "grace_period_seconds", job->grace_us);
+    if (job->ttl_us > 0)
+        json_put_seconds(w, "ttl_seconds_after_finished", job->ttl_us);
     put_member(w, payload, PAYLOAD_LIMITS);
     put_member(w, payload, PAYLOAD_LEFTOVER);
     put_member(w, payload, PAYLOAD_RETRY);
@@ -174,6 +176,7 @@ static void put_times(struct json_put *w, const struct job *job)
     json_put_time(w, "finished_at", job->finished_at_us);
     json_put_time(w, "updated_at", job->updated_at_us);
     json_put_time(w, "cancel_requested_at", job->cancel_requested_at_us);
+    json_put_time(w, "expires_at", job->expires_at_us);
 }
 
 /* ---- how it went ------------------------------------------------------------------------- */

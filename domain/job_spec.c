@@ -178,6 +178,7 @@ void job_spec_to_job(struct job_spec *spec, usec_t now_us, struct job *ret_job)
         .priority = spec->priority,
         .timeout_us = spec->timeout_us,
         .grace_us = spec->grace_us,
+        .ttl_us = spec->ttl_us,
         .payload = TAKE(spec->payload),
         .payload_len = spec->payload_len,
         .created_at_us = now_us,

@@ -26,6 +26,7 @@ struct job_spec {
     usec_t delay_us;   /* 0: none */
     usec_t timeout_us; /* the job's own or its function's; 0: none */
     usec_t grace_us;
+    usec_t ttl_us; /* how long it is kept once it has ended; 0: as long as the server says */
     struct limits limits; /* the function's, lowered by the job's own */
     enum leftover leftover;
     struct retry_policy retry;

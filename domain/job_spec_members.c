@@ -311,6 +311,11 @@ static void decode_grace(struct job_spec_draft *d, const json_t *value, const ch
     job_spec_seconds_decode(d, value, pointer, true, JOB_GRACE_MAX_SECONDS, &d->spec->grace_us);
 }
 
+static void decode_ttl(struct job_spec_draft *d, const json_t *value, const char *pointer)
+{
+    job_spec_seconds_decode(d, value, pointer, false, JOB_TTL_MAX_SECONDS, &d->spec->ttl_us);
+}
+
 /* ---- the table --------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -338,6 +343,7 @@ static const struct member {
     [SPEC_LEFTOVER] = MEMBER("leftover",             job_spec_leftover_decode),
     [SPEC_RETRY]    = MEMBER("retry",                job_spec_retry_decode),
     [SPEC_INPUTS]   = MEMBER("inputs",               job_spec_inputs_decode),
+    [SPEC_TTL]      = MEMBER("ttl_seconds_after_finished", decode_ttl),
 };
 /* clang-format on */
 

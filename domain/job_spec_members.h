@@ -32,6 +32,7 @@ enum job_spec_member {
     SPEC_LEFTOVER,
     SPEC_RETRY,
     SPEC_INPUTS,
+    SPEC_TTL,
     SPEC_MEMBER_MAX_
 };
 

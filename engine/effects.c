@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/removal.h"
 #include "engine/state.h"
 
 struct effect *effects_add(struct effects *fs, enum effect_kind kind, struct uuid7 id)
@@ -78,6 +79,9 @@ static void publish_effect(struct engine *en, const struct effect *f)
         break;
     case EFFECT_SETTLED:
         publish_settled(en, f);
+        break;
+    case EFFECT_REMOVED:
+        removal_publish(en, f->id, f->attempt);
         break;
     case EFFECT_RETRIED:
     case EFFECT_QUARANTINED:

@@ -238,6 +238,7 @@ static usec_t time_to_due(const struct engine *en)
 static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
 {
     usec_t now_us = clock_mono_us();
+    usec_t keeping_us;
     usec_t wait_us = -1;
 
     if (next_waiter_us != 0)
@@ -246,6 +247,9 @@ static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
         earlier(&wait_us, en->failing.retry_us - now_us);
     else if (en->next_due_us != 0)
         earlier(&wait_us, time_to_due(en));
+    keeping_us = housekeeping_wait_us(en, clock_wall_us(), now_us);
+    if (!en->failing.now && keeping_us >= 0)
+        earlier(&wait_us, keeping_us);
     if (!en->failing.now && en->progress_due_us != 0)
         earlier(&wait_us, en->progress_due_us - now_us);
     if (en->feed.due_us != 0)
@@ -424,6 +428,7 @@ struct engine *engine_free(struct engine *en)
     en->waiters = waiters_free(en->waiters);
     fd_fini(&en->epoll_fd);
     fd_fini(&en->control_fd);
+    free(en->cleared);
     free(en->pools);
     free(en->workers);
     (void)pthread_mutex_destroy(&en->status_mutex);

@@ -37,6 +37,7 @@ struct engine_conf {
     int64_t max_waiting_jobs; /* scheduled and queued together; more is ERR_QUEUE_FULL */
     size_t max_waiters; /* requests that wait for a job; 0: 20000. Beyond: ERR_LONG_POLLS */
     usec_t idempotency_ttl_us; /* how long answers are remembered for an Idempotency-Key */
+    usec_t retention_us;       /* how long jobs are kept that have ended; 0: for ever */
     usec_t drain_timeout_us;   /* for running attempts when jobd stops */
     usec_t event_retention_us; /* how long events are kept; 0: for ever */
     int64_t max_events;        /* how many are kept; 0: any number */
@@ -112,7 +113,14 @@ struct waiters *engine_waiters(struct engine *en);
 /* -- requests: any thread -------------------------------------------------------------------
  */
 
-enum engine_op { ENGINE_SUBMIT, ENGINE_SUBMIT_MANY, ENGINE_CANCEL, ENGINE_KEY, ENGINE_OP_MAX_ };
+enum engine_op {
+    ENGINE_SUBMIT,
+    ENGINE_SUBMIT_MANY,
+    ENGINE_CANCEL,
+    ENGINE_PURGE,
+    ENGINE_KEY,
+    ENGINE_OP_MAX_
+};
 
 struct engine_request;
 

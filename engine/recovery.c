@@ -193,6 +193,7 @@ int recovery_run(struct engine *en, struct errinfo *e)
     }
     remove_stray_outcomes(en);
     remove_stray_begun(en);
+    housekeeping_recover(en);
     log_info("engine.recovered", LI64("waiting", en->waiting_jobs),
              LI64("in_hand", owned_count(&en->owned)));
     return 0;

@@ -10,6 +10,7 @@ int request_apply(struct turn *t, struct engine_request *rq)
         [ENGINE_SUBMIT_MANY] = submit_many_apply,
         [ENGINE_CANCEL] = cancel_apply,
         [ENGINE_KEY] = key_apply,
+        [ENGINE_PURGE] = purge_apply,
     };
     int r;
 
@@ -25,6 +26,23 @@ static int job_not_found(struct engine_request *rq)
     return 0;
 }
 
+/* It has been removed: what its tenant may know. */
+static int job_expired(struct turn *t, struct engine_request *rq, struct uuid7 id)
+{
+    struct errinfo e = t->err;
+    struct store_tombstone tombstone;
+    int r;
+
+    r = store_tombstone_get(t->en->conf.store, id, rq->tenant, &tombstone, &t->err);
+    if (r == ERR_NOT_FOUND)
+        return job_not_found(rq);
+    if (r < 0)
+        return r;
+    rq->err = e;
+    rq->result = ERR_JOB_EXPIRED;
+    return 0;
+}
+
 int request_find_job(struct turn *t, struct engine_request *rq, struct uuid7 id,
                      struct job *ret_job)
 {
@@ -34,6 +52,8 @@ int request_find_job(struct turn *t, struct engine_request *rq, struct uuid7 id,
     r = store_job_get(t->en->conf.store, id, &job, &t->err);
     if (r == ERR_JOB_NOT_FOUND)
         return job_not_found(rq);
+    if (r == ERR_JOB_EXPIRED)
+        return job_expired(t, rq, id);
     if (r < 0)
         return r;
     if (rq->tenant && !text_equal(rq->tenant, job_tenant(&job)))

@@ -26,13 +26,18 @@ struct submit_many_request {
 
 enum cancel_mode { CANCEL_GRACEFUL, CANCEL_FORCE };
 
+/* How to stop a job. */
+struct cancel_way {
+    enum cancel_mode mode;
+    usec_t grace_us; /* < 0: the job's own */
+    char *reason;    /* NULL: "user" */
+};
+
 /* ENGINE_CANCEL: stop a job. ERR_JOB_NOT_FOUND, ERR_JOB_FINISHED. */
 struct cancel_request {
     struct engine_request rq;
     struct uuid7 id;
-    enum cancel_mode mode;
-    usec_t grace_us;  /* < 0: the job's own */
-    char *reason;     /* NULL: "user" */
+    struct cancel_way way;
     bool in_progress; /* out: the job is canceling; else it has ended */
 };
 
@@ -43,6 +48,14 @@ struct key_request {
     struct engine_request rq;
     enum key_change change;
     struct api_key key; /* INSERT: all of it; else its id and what changes */
+};
+
+/* ENGINE_PURGE: stop a job and remove it with all that it has left. ERR_JOB_NOT_FOUND. */
+struct purge_request {
+    struct engine_request rq;
+    struct uuid7 id;
+    bool in_progress; /* out: it is canceling, and is removed when it has ended; else it is gone
+                       */
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "engine/failing.h"
 #include "engine/feed.h"
+#include "engine/housekeeping.h"
 #include "engine/inbox.h"
 #include "engine/links.h"
 #include "engine/owned.h"
@@ -50,6 +51,13 @@ struct engine {
     int64_t waiting_jobs;    /* scheduled and queued, on disk */
     usec_t next_due_us;      /* wall clock; 0: nothing is scheduled */
     usec_t oldest_answer_us; /* wall clock: since when answers are remembered; 0: none is */
+
+    struct housekeeping keeping;
+    usec_t keeping_not_before_us; /* monotonic: the end of its pause */
+    struct uuid7 *cleared; /* removed jobs whose files are gone; the ledger thinks they are
+                            * not */
+    size_t cleared_count;
+    size_t cleared_room;
 
     usec_t progress_due_us; /* monotonic: when what attempts have said is written; 0: nothing */
     usec_t progress_last_us; /* monotonic: when it was last */

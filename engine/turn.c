@@ -253,6 +253,7 @@ static void turn_publish(struct turn *t)
     en->waiting_jobs += t->waiting_delta;
     en->next_due_us = t->next_due_us;
     en->oldest_answer_us = t->oldest_answer_us;
+    housekeeping_publish(t);
     effects_publish(&t->effects, en);
     publish_progress(en);
     feed_commit(&en->feed, en->waiters, store_change_seq(en->conf.store), clock_mono_us());
@@ -298,6 +299,8 @@ bool turn_is_due(struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
         return true;
     if (en->progress_due_us != 0 && en->progress_due_us <= now_mono_us)
         return true;
+    if (housekeeping_is_due(en, now_wall_us, now_mono_us))
+        return true;
     return claims_are_due(en);
 }
 
@@ -340,6 +343,8 @@ static int turn_apply(struct turn *t)
         r = claims_apply(t);
     if (r == 0)
         r = idempotency_forget(t);
+    if (r == 0)
+        r = housekeeping_apply(t);
     crash_point("turn.before_commit");
     if (r == 0)
         r = store_commit(t->en->conf.store, &t->err);
@@ -386,13 +391,15 @@ static bool try_to_recover(struct engine *en)
     struct turn t = { .en = en,
                       .now_us = clock_wall_us(),
                       .next_due_us = en->next_due_us,
-                      .oldest_answer_us = en->oldest_answer_us };
+                      .oldest_answer_us = en->oldest_answer_us,
+                      .keeping = en->keeping };
 
     if (clock_mono_us() < en->failing.retry_us)
         return false;
     if (carry_out(&t, turn_apply_endings) < 0)
         return false;
     failing_end(&en->failing, clock_mono_us());
+    en->keeping.due_us[SWEEP_RETENTION] = 1; /* jobs may have ended meanwhile */
     log_info("store.recovered");
     return true;
 }
@@ -429,5 +436,6 @@ void turn_run(struct engine *en, struct engine_request *requests)
     t.now_us = clock_wall_us();
     t.next_due_us = en->next_due_us;
     t.oldest_answer_us = en->oldest_answer_us;
+    t.keeping = en->keeping;
     (void)carry_out(&t, turn_apply); /* what failed is dealt with */
 }

@@ -15,9 +15,10 @@ struct turn {
     usec_t now_us;
     struct effects effects;
     int64_t waiting_delta;
-    usec_t next_due_us;      /* what en->next_due_us becomes */
-    usec_t oldest_answer_us; /* the same */
-    struct errinfo err;      /* of the first call that failed */
+    usec_t next_due_us;          /* what en->next_due_us becomes */
+    usec_t oldest_answer_us;     /* the same */
+    struct housekeeping keeping; /* what en->keeping becomes */
+    struct errinfo err;          /* of the first call that failed */
 };
 
 /* The job is now in this state: wake those who wait for it. */
@@ -45,6 +46,7 @@ int submit_apply(struct turn *t, struct engine_request *rq);
 int submit_many_apply(struct turn *t, struct engine_request *rq);
 int cancel_apply(struct turn *t, struct engine_request *rq);
 int key_apply(struct turn *t, struct engine_request *rq);
+int purge_apply(struct turn *t, struct engine_request *rq);
 
 /* submit.c: whether that many more jobs may wait; else rq->result says why not. Insert one, with
  * its id and times set: the store's error. */
@@ -54,6 +56,12 @@ int submit_insert(struct turn *t, struct job *job);
 /* idempotency.c: remember the answer to rq, which has been applied; forget a few old ones. */
 int idempotency_remember(struct turn *t, struct engine_request *rq);
 int idempotency_forget(struct turn *t);
+
+/* cancel.c: stop a job that is not final. Returns the state that it goes to, or < 0. */
+int cancel_job(struct turn *t, const struct job *job, const struct cancel_way *way);
+/* purge.c: stop it and remove it. Returns 1: it is removed once it has ended; 0: it is gone; or
+ * < 0. */
+int purge_job(struct turn *t, const struct job *job);
 
 /* Look up a job for rq, as far as its tenant lets it see. Returns 1 when it is there, 0 when
  * not (rq->result says so), < 0 as above. */

@@ -182,7 +182,10 @@ int common_read_job(const struct service *sv, struct uuid7 id, struct job *ret_j
     r = borrow_get(&b, sv, e);
     if (r < 0)
         return r;
-    return store_read_job(b.reader, id, JOB_RESULT_INLINE_MAX_BYTES, ret_job, e);
+    r = store_read_job(b.reader, id, JOB_RESULT_INLINE_MAX_BYTES, ret_job, e);
+    if (r == 0)
+        job_set_expiry(ret_job, sv->retention_us);
+    return r;
 }
 
 char *common_etag(int64_t version, char room[ETAG_SIZE])

@@ -1,4 +1,5 @@
-/* POST /v1/jobs/{id}:cancel (cancelJob) and DELETE /v1/jobs/{id} (deleteJob): stop a job. */
+/* POST /v1/jobs/{id}:cancel (cancelJob) and DELETE /v1/jobs/{id} (deleteJob): stop a job; with
+ * ?purge=true also remove it. */
 #include "handlers/handlers.h"
 
 #include <stdlib.h>
@@ -38,7 +39,7 @@ static void decode_reason(struct cancel_request *request, const json_t *value,
     else if (characters > JOB_REASON_MAX)
         faults_add(f, pointer, "too-long", "must have from 1 to %d characters", JOB_REASON_MAX);
     else
-        request->reason = mem_str(text);
+        request->way.reason = mem_str(text);
 }
 
 static void decode_mode(struct cancel_request *request, const json_t *value,
@@ -49,7 +50,7 @@ static void decode_mode(struct cancel_request *request, const json_t *value,
     if (!text)
         faults_add(f, pointer, "wrong-type", "must be a string");
     else if (text_equal(text, "force"))
-        request->mode = CANCEL_FORCE;
+        request->way.mode = CANCEL_FORCE;
     else if (!text_equal(text, "graceful"))
         faults_add(f, pointer, "unknown-value", "must be graceful or force");
 }
@@ -60,7 +61,7 @@ static void decode_grace(struct cancel_request *request, const json_t *value,
     if (!json_is_number(value))
         faults_add(f, pointer, "wrong-type", "must be a number");
     else if (!clock_seconds_to_us(json_number_value(value), JOB_GRACE_MAX_SECONDS,
-                                  &request->grace_us))
+                                  &request->way.grace_us))
         faults_add(f, pointer, "out-of-range", "must be from 0 to %d", JOB_GRACE_MAX_SECONDS);
 }
 
@@ -137,7 +138,7 @@ static void request_free(void *state)
 {
     struct cancel_request *request = state;
 
-    free(request->reason);
+    free(request->way.reason);
     free(request);
 }
 
@@ -169,18 +170,14 @@ static void on_done(struct engine_request *request)
 
 static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
 {
-    struct cancel_request *request;
+    struct cancel_request *request = mem_new0(sizeof *request);
     int r;
 
-    r = common_no_query(rq, rs);
-    if (r < 0)
-        return r;
-    request = mem_new0(sizeof *request);
     rq->state = request;
     rq->state_free = request_free;
     request->rq.op = ENGINE_CANCEL;
-    request->mode = CANCEL_GRACEFUL;
-    request->grace_us = -1;
+    request->way.mode = CANCEL_GRACEFUL;
+    request->way.grace_us = -1;
     request->rq.tenant = rq->principal->tenant;
     request->rq.done = on_done;
     request->rq.ctx = rq;
@@ -197,10 +194,66 @@ static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
 
 int h_cancel_job(struct http_req *rq, struct http_resp *rs)
 {
-    return cancel(rq, rs, true);
+    int r = common_no_query(rq, rs);
+
+    return r < 0 ? r : cancel(rq, rs, true);
+}
+
+/* -- purge ----------------------------------------------------------------------------------
+ */
+
+/* Gone, or still stopping. It may also have ended in between, and even be removed by now. */
+static int purged(struct http_req *rq, struct http_resp *rs)
+{
+    const struct purge_request *request = rq->state;
+    AUTO_FINI(job) struct job job = { 0 };
+    int r = request->rq.result;
+
+    if (r < 0) {
+        rs->err = request->rq.err;
+        return r;
+    }
+    if (!request->in_progress)
+        return http_reply_empty(rs, 204);
+    r = common_read_job(common_service(rq), request->id, &job, &rs->err);
+    if (r == ERR_JOB_EXPIRED)
+        return http_reply_empty(rs, 204);
+    if (r < 0)
+        return r;
+    common_set_job_path(rs, "Location", job.id);
+    return common_reply_job(rs, 202, &job);
+}
+
+static int purge(struct http_req *rq, struct http_resp *rs)
+{
+    struct purge_request *request = mem_new0(sizeof *request);
+    int r;
+
+    rq->state = request;
+    rq->state_free = free;
+    request->rq.op = ENGINE_PURGE;
+    request->rq.tenant = rq->principal->tenant;
+    request->rq.done = on_done;
+    request->rq.ctx = rq;
+    r = common_job_id(rq, &request->id, &rs->err);
+    if (r < 0)
+        return r;
+    rq->next = purged;
+    engine_request(common_service(rq)->engine, &request->rq);
+    return HTTP_PENDING;
 }
 
 int h_delete_job(struct http_req *rq, struct http_resp *rs)
 {
-    return cancel(rq, rs, false);
+    static const char *const known[] = { "purge", NULL };
+    bool purges = false;
+    int r;
+
+    r = common_allow(rq, rs, known);
+    if (r < 0)
+        return r;
+    r = common_bool(rq, rs, "purge", &purges);
+    if (r < 0)
+        return r;
+    return purges ? purge(rq, rs) : cancel(rq, rs, false);
 }

@@ -149,8 +149,10 @@ int h_list_jobs(struct http_req *rq, struct http_resp *rs)
     if (r < 0)
         return r;
     items = json_array();
-    for (size_t i = 0; i < page.count; i++)
+    for (size_t i = 0; i < page.count; i++) {
+        job_set_expiry(&page.items[i], common_service(rq)->retention_us);
         (void)json_array_append_new(items, job_view_encode(&page.items[i], a.view));
+    }
     last[0] = htobe64((uint64_t)page.next.value);
     last[1] = htobe64((uint64_t)page.next.key);
     return listing_reply(&a.listing, rq, rs, items, page.next.key > 0 ? last : NULL,

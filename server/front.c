@@ -175,6 +175,7 @@ static int start_engine(struct front *f, const struct front_start *start, struct
         /* Who waits keeps a connection: some are left for those who do not. */
         .max_waiters = (size_t)(f->connections - f->connections / 4),
         .idempotency_ttl_us = s->idempotency_ttl_us,
+        .retention_us = s->retention_us,
         .drain_timeout_us = s->drain_timeout_us,
         .event_retention_us = s->event_retention_us,
         .max_events = s->max_events,
@@ -255,6 +256,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .allow_commands = s->allow_commands,
         .long_poll_max_us = s->long_poll_max_us,
         .event_heartbeat_us = s->event_heartbeat_us,
+        .retention_us = s->retention_us,
         .followers = &f->followers,
         .max_body_bytes = (size_t)s->max_body_bytes,
         .max_batch_jobs = (size_t)s->max_batch_jobs,

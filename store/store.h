@@ -81,7 +81,8 @@ struct store_batch_move {
  * them before the commit, and writes the batches (store_batch_update). Returns the count. */
 int store_take_batch_moves(struct store *st, struct store_batch_move **ret_moves);
 
-/* The whole job, with its payload, without its outcome. ERR_JOB_NOT_FOUND. */
+/* The whole job, with its payload, without its outcome. ERR_JOB_NOT_FOUND, ERR_JOB_EXPIRED (see
+ * the readers). */
 int store_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);
 
 /* queued -> running: the first of this pool by priority (higher first), then age. The attempt

@@ -374,7 +374,7 @@ static void bad_requests_about_a_job_are_refused(void **state)
         { "GET", ":stop", NULL, 404, "not-found" },
         { "GET", ":cancel", NULL, 405, "method-not-allowed" },
         { "PUT", "", NULL, 405, "method-not-allowed" },
-        { "DELETE", "?purge=true", NULL, 400, "invalid-parameter" },
+        { "DELETE", "?purge=maybe", NULL, 400, "invalid-parameter" },
         { "DELETE", "", "Accept: text/html", 406, "not-acceptable" },
         { "DELETE", "", "Host: jobs.example", 403, "forbidden-host" },
         { "POST", ":cancel?x=1", NULL, 400, "invalid-parameter" },
