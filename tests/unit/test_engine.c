@@ -183,8 +183,9 @@ static struct uuid7 submit(struct fixture *fx)
 
 static int cancel(struct fixture *fx, struct uuid7 id, enum cancel_mode mode)
 {
-    struct client c = { .cancel = {
-                            .rq.op = ENGINE_CANCEL, .id = id, .mode = mode, .grace_us = -1 } };
+    struct client c = {
+        .cancel = { .rq.op = ENGINE_CANCEL, .id = id, .way = { .mode = mode, .grace_us = -1 } }
+    };
 
     ask(fx, &c);
     return c.rq.result;
@@ -787,7 +788,7 @@ static void a_job_is_there_for_its_tenant_only(void **state)
 {
     struct fixture *fx = *state;
     struct client c = submission();
-    struct client stop = { .cancel = { .rq.op = ENGINE_CANCEL, .grace_us = -1 } };
+    struct client stop = { .cancel = { .rq.op = ENGINE_CANCEL, .way = { .grace_us = -1 } } };
     struct job job;
 
     c.submit.job.tenant = mem_str("ours");
