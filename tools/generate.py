@@ -210,6 +210,24 @@ def check_scopes(spec):
     return faults
 
 
+def check_examples(spec):
+    """Whoever reads the contract copies from it: every body and every path has an example."""
+    faults = []
+    for _, path, op in operations(spec):
+        name = op["operationId"]
+        bodies = [("the request", resolve(spec, op.get("requestBody", {})))]
+        bodies += [(s, resolve(spec, r)) for s, r in op["responses"].items()]
+        for where, body in bodies:
+            for media_type, media in body.get("content", {}).items():
+                if not media.get("examples") and "example" not in media:
+                    faults.append(f"{name}: {where} has no example of {media_type}")
+        for parameter in spec["paths"][path].get("parameters", []) + op.get("parameters", []):
+            parameter = resolve(spec, parameter)
+            if parameter["in"] == "path" and "example" not in parameter:
+                faults.append(f"{name}: the parameter {parameter['name']} has no example")
+    return faults
+
+
 def check_codes(spec, internal):
     """The list of codes itself: clients generate a type from the enum, C its own list."""
     faults, symbols = [], [row[0] for row in internal]
@@ -403,7 +421,7 @@ def generate(root):
     walk(spec, spec)
     faults = check_operations(spec) + check_scopes(spec)
     faults += check_codes(spec, read_internal(root)) + check_problems(spec)
-    faults += check_version(spec, root)
+    faults += check_examples(spec) + check_version(spec, root)
     if faults:
         raise Fault("\n".join(faults))
     return {
