@@ -152,6 +152,7 @@ def examples_of(spec, resolve, content):
             example = resolve(spec, example)
             value = example.get("value")
             text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+            text = text.replace("\r", "")  # a page has lines of its own
             title = example.get("summary", name)
             out.append(f"<details><summary>{escape(title)} <small>{escape(media_type)}</small></summary>"
                        f"<pre>{escape(text)}</pre></details>")
