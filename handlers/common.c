@@ -156,13 +156,15 @@ int common_no_query(const struct http_req *rq, struct http_resp *rs)
     return common_allow(rq, rs, none);
 }
 
-int borrow_get(struct borrow *b, const struct service *sv, struct errinfo *e)
+int borrow_get(struct borrow *b, const struct service *sv, const char *tenant,
+               struct errinfo *e)
 {
     int r = store_reader_get(sv->store, &b->reader, e);
 
     if (r < 0)
         return r;
     b->store = sv->store;
+    store_reader_see(b->reader, tenant);
     return 0;
 }
 
@@ -173,18 +175,18 @@ void borrow_fini(struct borrow *b)
     b->store = NULL;
 }
 
-int common_read_job(const struct service *sv, struct uuid7 id, struct job *ret_job,
+int common_read_job(const struct http_req *rq, struct uuid7 id, struct job *ret_job,
                     struct errinfo *e)
 {
     AUTO_FINI(borrow) struct borrow b = { 0 };
     int r;
 
-    r = borrow_get(&b, sv, e);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, e);
     if (r < 0)
         return r;
     r = store_read_job(b.reader, id, JOB_RESULT_INLINE_MAX_BYTES, ret_job, e);
     if (r == 0)
-        job_set_expiry(ret_job, sv->retention_us);
+        job_set_expiry(ret_job, common_service(rq)->retention_us);
     return r;
 }
 

@@ -59,12 +59,14 @@ struct borrow {
     struct store *store;
     struct store_reader *reader;
 };
-int borrow_get(struct borrow *b, const struct service *sv, struct errinfo *e);
+/* tenant: whose jobs it finds by their ids, rq->principal->tenant; NULL: of all. */
+int borrow_get(struct borrow *b, const struct service *sv, const char *tenant,
+               struct errinfo *e);
 void borrow_fini(struct borrow *b);
 DEFINE_AUTO_FINI(borrow, struct borrow)
 
 /* The whole job with its result, if that is small. ERR_JOB_NOT_FOUND. */
-int common_read_job(const struct service *sv, struct uuid7 id, struct job *ret_job,
+int common_read_job(const struct http_req *rq, struct uuid7 id, struct job *ret_job,
                     struct errinfo *e);
 
 /* -- answers --------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ static int look(struct event_stream *s, struct errinfo *e)
     AUTO_FINI(borrow) struct borrow b = { 0 };
     int r;
 
-    r = borrow_get(&b, s->sv, e);
+    r = borrow_get(&b, s->sv, NULL, e);
     if (r == 0)
         r = s->of_job ? look_at_job(s, b.reader, e) : look_at_all(s, b.reader, e);
     if (r < 0)

@@ -225,7 +225,7 @@ static int list_events(const struct http_req *rq, struct http_resp *rs, const st
     const struct store_event_query query = { w->after_seq, w->filter, (size_t)w->limit };
     int r;
 
-    r = borrow_get(&b, common_service(rq), &rs->err);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
     if (r == 0 && w->of_job)
         r = store_read_job_events(b.reader, w->id, w->after_seq, (size_t)w->limit, &evs,
                                   &rs->err);
@@ -251,7 +251,7 @@ static int find_start(const struct http_req *rq, struct http_resp *rs, struct wi
 
     if (w->has_after || w->of_job)
         return 0;
-    r = borrow_get(&b, common_service(rq), &rs->err);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
     if (r == 0)
         r = store_read_events(b.reader, &query, &evs, &rs->err);
     w->after_seq = evs.newest_seq;
@@ -305,13 +305,11 @@ static int look_at_job(const struct http_req *rq, struct http_resp *rs, const st
     const char *state;
     int r;
 
-    r = borrow_get(&b, common_service(rq), &rs->err);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
     if (r == 0)
         r = store_read_job(b.reader, w->id, 0, &job, &rs->err);
     if (r < 0)
         return r;
-    if (!text_equal(rq->principal->tenant, job_tenant(&job)))
-        return err_set(&rs->err, ERR_JOB_NOT_FOUND, "there is no job with this id");
     (void)json_text_parse(job.payload, job.payload_len, &payload, NULL);
     trace_of_job(payload, job.id, ret_traceparent, &state);
     *ret_all_seen =

@@ -125,7 +125,7 @@ static int look_into_ledger(struct follow *f, struct errinfo *e)
     int64_t version;
     int r;
 
-    r = borrow_get(&b, f->sv, e);
+    r = borrow_get(&b, f->sv, NULL, e);
     if (r < 0)
         return r;
     r = store_read_version(b.reader, f->id, &version, &state, e);

@@ -25,7 +25,7 @@ static int read_ping(const struct service *sv, struct errinfo *e)
     AUTO_FINI(borrow) struct borrow b = { 0 };
     int r;
 
-    r = borrow_get(&b, sv, e);
+    r = borrow_get(&b, sv, NULL, e);
     if (r < 0)
         return r;
     return store_read_ping(b.reader, e);

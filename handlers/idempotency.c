@@ -119,7 +119,7 @@ static int find_record(const struct http_req *rq, const unsigned char scope[SHA2
     AUTO_FINI(borrow) struct borrow b = { 0 };
     int r;
 
-    r = borrow_get(&b, sv, e);
+    r = borrow_get(&b, sv, rq->principal->tenant, e);
     if (r < 0)
         return r;
     r = store_read_idempotency(b.reader, scope, ret_record, e);

@@ -39,7 +39,7 @@ static int find_attempt(const struct http_req *rq, struct http_resp *rs, struct 
     r = common_number(rq, rs, "attempt", INT32_MAX, &attempt);
     if (r < 0)
         return r;
-    r = borrow_get(&b, common_service(rq), &rs->err);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
     if (r < 0)
         return r;
     r = store_read_job(b.reader, w->id, 0, &job, &rs->err);

@@ -19,7 +19,7 @@ static int read_attempts(const struct http_req *rq, struct http_resp *rs, int nu
     r = common_job_id(rq, &id, &rs->err);
     if (r < 0)
         return r;
-    r = borrow_get(&b, common_service(rq), &rs->err);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
     if (r < 0)
         return r;
     return store_read_attempts(b.reader, id, number, ret_attempts, &rs->err);

@@ -153,7 +153,7 @@ static int committed(struct http_req *rq, struct http_resp *rs)
         rs->err = request->rq.err;
         return request->rq.result;
     }
-    r = common_read_job(common_service(rq), request->id, &job, &rs->err);
+    r = common_read_job(rq, request->id, &job, &rs->err);
     if (r < 0)
         return r;
     if (job_state_is_final(job.state))
@@ -215,7 +215,7 @@ static int purged(struct http_req *rq, struct http_resp *rs)
     }
     if (!request->in_progress)
         return http_reply_empty(rs, 204);
-    r = common_read_job(common_service(rq), request->id, &job, &rs->err);
+    r = common_read_job(rq, request->id, &job, &rs->err);
     if (r == ERR_JOB_EXPIRED)
         return http_reply_empty(rs, 204);
     if (r < 0)

@@ -45,24 +45,24 @@ static int answer(struct creation *c, struct http_resp *rs)
 }
 
 /* Whether the job is final; when that cannot be read, waiting on is of no use either. */
-static bool look(const struct service *sv, struct uuid7 id)
+static bool look(const struct http_req *rq, struct uuid7 id)
 {
     AUTO_FINI(borrow) struct borrow b = { 0 };
     enum job_state state;
     int64_t version;
 
-    if (borrow_get(&b, sv, NULL) < 0)
+    if (borrow_get(&b, common_service(rq), rq->principal->tenant, NULL) < 0)
         return true;
     if (store_read_version(b.reader, id, &version, &state, NULL) < 0)
         return true;
     return job_state_is_final(state);
 }
 
-static void read_again(const struct service *sv, struct job *job)
+static void read_again(const struct http_req *rq, struct job *job)
 {
     struct job now = { 0 };
 
-    if (common_read_job(sv, job->id, &now, NULL) < 0)
+    if (common_read_job(rq, job->id, &now, NULL) < 0)
         return;
     job_fini(job);
     *job = now;
@@ -73,7 +73,6 @@ static void read_again(const struct service *sv, struct job *job)
  * to submit it again. */
 static int wait_for_end(struct http_req *rq, struct http_resp *rs)
 {
-    const struct service *sv = common_service(rq);
     struct creation *c = rq->state;
 
     rq->next = wait_for_end;
@@ -81,9 +80,9 @@ static int wait_for_end(struct http_req *rq, struct http_resp *rs)
         c->waiting.granted_seconds = 0; /* too many wait: the preference is not applied */
         return answer(c, rs);
     }
-    if (waiting_goes_on(&c->waiting, look(sv, c->submit.job.id)))
+    if (waiting_goes_on(&c->waiting, look(rq, c->submit.job.id)))
         return HTTP_PENDING;
-    read_again(sv, &c->submit.job);
+    read_again(rq, &c->submit.job);
     return answer(c, rs);
 }
 

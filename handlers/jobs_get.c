@@ -28,7 +28,7 @@ static int glance_at(const struct http_req *rq, struct uuid7 id, struct glance *
     enum job_state state;
     int r;
 
-    r = borrow_get(&b, common_service(rq), e);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, e);
     if (r < 0)
         return r;
     r = store_read_version(b.reader, id, &ret_glance->version, &state, e);
@@ -51,7 +51,7 @@ static int answer(const struct http_req *rq, struct http_resp *rs, const struct 
         waiting_set_applied(&l->waiting, rs);
         return http_reply_empty(rs, 304);
     }
-    r = common_read_job(common_service(rq), l->id, &job, &rs->err);
+    r = common_read_job(rq, l->id, &job, &rs->err);
     if (r < 0)
         return r;
     waiting_set_applied(&l->waiting, rs);

@@ -116,7 +116,7 @@ static int read(struct asked *a, const struct http_req *rq, struct http_resp *rs
     bool exact;
     int r;
 
-    r = borrow_get(&b, common_service(rq), &rs->err);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
     if (r < 0)
         return r;
     r = store_read_jobs(b.reader, &a->query, ret_page, &rs->err);

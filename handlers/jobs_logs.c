@@ -207,7 +207,7 @@ static int read_output(const struct http_req *rq, struct http_resp *rs, struct w
     AUTO_FINI(borrow) struct borrow b = { 0 };
     int r;
 
-    r = borrow_get(&b, common_service(rq), &rs->err);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
     if (r < 0)
         return r;
     r = store_read_job(b.reader, w->id, 0, job, &rs->err);

@@ -88,7 +88,7 @@ static int fetch(struct http_req *rq, struct http_resp *rs)
     r = waiting_arm(&f->waiting, rq, f->id, false, &rs->err);
     if (r < 0)
         return r;
-    r = borrow_get(&b, common_service(rq), &rs->err);
+    r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
     if (r == 0)
         r = store_read_version(b.reader, f->id, &version, &state, &rs->err);
     if (waiting_goes_on(&f->waiting, r < 0 || job_state_is_final(state)))

@@ -102,6 +102,7 @@ struct store_backend {
     int (*oldest_tombstone)(struct store *st, usec_t *ret_at_us, struct errinfo *e);
     int (*reader_get)(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
     void (*reader_put)(struct store *st, struct store_reader *rd);
+    void (*reader_see)(struct store_reader *rd, const char *tenant);
     int (*read_job)(struct store_reader *rd, struct uuid7 id, size_t result_max_bytes,
                     struct job *ret_job, struct errinfo *e);
     int (*read_version)(struct store_reader *rd, struct uuid7 id, int64_t *ret_version,

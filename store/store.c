@@ -306,6 +306,11 @@ int store_reader_get(struct store *st, struct store_reader **ret_reader, struct 
     return st->backend->reader_get(st, ret_reader, e);
 }
 
+void store_reader_see(struct store_reader *rd, const char *tenant)
+{
+    rd->backend->reader_see(rd, tenant);
+}
+
 void store_reader_put(struct store *st, struct store_reader *rd)
 {
     if (rd)

@@ -255,6 +255,9 @@ int store_oldest_tombstone(struct store *st, usec_t *ret_at_us, struct errinfo *
 /* Borrow a reader; blocks only to open the first few. Give it back with store_reader_put(). */
 int store_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
 void store_reader_put(struct store *st, struct store_reader *rd);
+/* From now on it finds the jobs and batches of this tenant only by their ids; those of others
+ * are not there. NULL, as when it was borrowed: of all. tenant must outlive the borrowing. */
+void store_reader_see(struct store_reader *rd, const char *tenant);
 
 /* Wherever a reader says ERR_JOB_NOT_FOUND it may also say ERR_JOB_EXPIRED: there was such a
  * job, and its tombstone is still there. The fact expired_at of the error has the time. */

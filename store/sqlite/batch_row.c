@@ -1,5 +1,7 @@
 #include "store/sqlite/batch_row.h"
 
+#include "base/text.h"
+
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/sq.h"
 
@@ -108,5 +110,8 @@ int batch_row_find(struct db *db, struct uuid7 id, struct batch *b, struct errin
     r = stmt_step(s, e);
     if (r <= 0)
         return r < 0 ? r : missing(id, e);
-    return batch_row_read(s, b, e);
+    r = batch_row_read(s, b, e);
+    if (r < 0)
+        return r;
+    return db->tenant && !text_equal(db->tenant, batch_tenant(b)) ? missing(id, e) : 0;
 }

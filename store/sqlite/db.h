@@ -22,6 +22,7 @@ struct db {
     sqlite3 *handle;
     struct stmt *statements[DB_STATEMENTS_MAX]; /* hashed by the address of their text */
     unsigned statement_count;
+    const char *tenant; /* of a reader: whose jobs it finds by their ids; NULL: all. Borrowed */
     bool broken; /* a write failed: nothing more is done until the rollback */
 };
 

@@ -10,7 +10,8 @@ static const char BOUNDS[] = "SELECT events_gone_seq, change_seq FROM ledger WHE
 static const char FROM[] =
     "SELECT bytes FROM event_block WHERE last_seq >= ?1 ORDER BY last_seq";
 static const char LAST_OF_JOB[] =
-    "SELECT change_seq, state FROM job WHERE id = ?1 AND id_rand = ?2";
+    "SELECT change_seq, state FROM job WHERE id = ?1 AND id_rand = ?2"
+    " AND (?3 IS NULL OR coalesce(tenant, '') = ?3)";
 
 /* What is being put together. */
 struct gathering {
@@ -162,6 +163,7 @@ static int last_of_job(struct db *db, struct uuid7 id, struct store_events *evs,
         return r;
     stmt_i64(s, 1, uuid7_key(id));
     stmt_i64(s, 2, uuid7_rand(id));
+    stmt_text(s, 3, db->tenant);
     r = stmt_step(s, e);
     if (r <= 0)
         return r < 0 ? r : tombstone_missing(db, id, e);

@@ -3,7 +3,9 @@
 #include "store/sqlite/sq.h"
 #include "store/sqlite/tombstone.h"
 
-static const char VERSION[] = "SELECT version, state FROM job WHERE id = ?1 AND id_rand = ?2";
+static const char VERSION[] =
+    "SELECT version, state FROM job WHERE id = ?1 AND id_rand = ?2"
+    " AND (?3 IS NULL OR coalesce(tenant, '') = ?3)";
 
 int sq_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e)
 {
@@ -50,6 +52,7 @@ int sq_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_versi
         return r;
     stmt_i64(s, 1, uuid7_key(id));
     stmt_i64(s, 2, uuid7_rand(id));
+    stmt_text(s, 3, sq_reader_db(rd)->tenant);
     r = stmt_step(s, e);
     if (r < 0)
         return r;

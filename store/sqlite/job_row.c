@@ -1,6 +1,7 @@
 #include "store/sqlite/job_row.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "store/sqlite/attempt_row.h"
 #include "store/sqlite/tombstone.h"
 
@@ -154,6 +155,8 @@ int job_row_find(struct db *db, struct uuid7 id, struct job *job, struct errinfo
     r = job_row_read(s, job, e);
     if (r < 0)
         return r;
+    if (db->tenant && !text_equal(db->tenant, job_tenant(job)))
+        return tombstone_never(id, e);
     return job_row_payload(db, job, e);
 }
 

@@ -89,7 +89,13 @@ void sq_reader_put(struct store *st, struct store_reader *rd)
     (void)pthread_mutex_lock(&pool->mutex);
     assert(pool->lent > 0);
     pool->lent--;
+    sr->db->tenant = NULL;
     sr->next = pool->idle;
     pool->idle = sr;
     (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+void sq_reader_see(struct store_reader *rd, const char *tenant)
+{
+    sq_reader_db(rd)->tenant = tenant;
 }

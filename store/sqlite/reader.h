@@ -30,5 +30,6 @@ void reader_pool_fini(struct reader_pool *pool);
 
 int sq_reader_get(struct store *st, struct store_reader **ret_reader, struct errinfo *e);
 void sq_reader_put(struct store *st, struct store_reader *rd);
+void sq_reader_see(struct store_reader *rd, const char *tenant);
 
 #endif

@@ -246,6 +246,7 @@ const struct store_backend store_sqlite = {
     .oldest_tombstone = sq_oldest_tombstone,
     .reader_get = sq_reader_get,
     .reader_put = sq_reader_put,
+    .reader_see = sq_reader_see,
     .read_job = sq_read_job,
     .read_version = sq_read_version,
     .read_jobs = sq_read_jobs,

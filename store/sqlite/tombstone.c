@@ -5,7 +5,8 @@
 #include "store/sqlite/sq.h"
 
 static const char EXPIRED_AT[] =
-    "SELECT expired_at_us FROM tombstone WHERE id = ?1 AND id_rand = ?2";
+    "SELECT expired_at_us FROM tombstone WHERE id = ?1 AND id_rand = ?2"
+    " AND (?3 IS NULL OR coalesce(tenant, '') = ?3)";
 static const char GET[] =
     "SELECT expired_at_us, attempts FROM tombstone"
     " WHERE id = ?1 AND id_rand = ?2"
@@ -25,10 +26,16 @@ static const char OLD[] =
     " ORDER BY expired_at_us LIMIT 1";
 static const char FORGET[] = "DELETE FROM tombstone WHERE id = ?1";
 
+int tombstone_never(struct uuid7 id, struct errinfo *e)
+{
+    char text[UUID7_TEXT_SIZE];
+
+    return err_set(e, ERR_JOB_NOT_FOUND, "there is no job %s", uuid7_format(id, text));
+}
+
 int tombstone_missing(struct db *db, struct uuid7 id, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
-    char id_text[UUID7_TEXT_SIZE];
     char at[CLOCK_TEXT_SIZE];
     int r;
 
@@ -37,11 +44,12 @@ int tombstone_missing(struct db *db, struct uuid7 id, struct errinfo *e)
         return r;
     stmt_i64(s, 1, uuid7_key(id));
     stmt_i64(s, 2, uuid7_rand(id));
+    stmt_text(s, 3, db->tenant);
     r = stmt_step(s, e);
     if (r < 0)
         return r;
     if (r == 0)
-        return err_set(e, ERR_JOB_NOT_FOUND, "there is no job %s", uuid7_format(id, id_text));
+        return tombstone_never(id, e);
     (void)clock_format(stmt_col_i64(s, 0), at);
     return err_fact(e, err_set(e, ERR_JOB_EXPIRED, "the job was removed at %s", at),
                     "expired_at", at);

@@ -11,5 +11,7 @@ struct db;
 /* The error for a job that was not found: ERR_JOB_EXPIRED when it has a tombstone, else
  * ERR_JOB_NOT_FOUND, or that of the database. */
 int tombstone_missing(struct db *db, struct uuid7 id, struct errinfo *e);
+/* ERR_JOB_NOT_FOUND, as for a job that has never been there. */
+int tombstone_never(struct uuid7 id, struct errinfo *e);
 
 #endif
