@@ -435,7 +435,7 @@ def generate(root):
 
 
 def stale(path, text):
-    return not path.is_file() or path.read_text(encoding="utf-8") != text
+    return not path.is_file() or path.read_bytes() != text.encode()
 
 
 def main(argv):
