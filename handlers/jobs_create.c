@@ -14,7 +14,7 @@
 #include "handlers/waiting.h"
 
 struct creation {
-    struct submit_request submit; /* submit.job: as inserted, then as last read */
+    struct submit_request submit; /* first; submit.job: as inserted, then as last read */
     struct idempotency idempotency;
     struct waiting waiting;
 };
@@ -86,24 +86,42 @@ static int wait_for_end(struct http_req *rq, struct http_resp *rs)
     return answer(c, rs);
 }
 
+/* After the first wake: the job has ended most often, and is read once only. */
+static int woken(struct http_req *rq, struct http_resp *rs)
+{
+    struct creation *c = rq->state;
+
+    read_again(rq, &c->submit.job);
+    return job_state_is_final(c->submit.job.state) ? answer(c, rs) : wait_for_end(rq, rs);
+}
+
 static int committed(struct http_req *rq, struct http_resp *rs)
 {
     struct creation *c = rq->state;
 
-    idempotency_land(&c->idempotency);
     if (c->submit.rq.result < 0) {
         rs->err = c->submit.rq.err;
         return c->submit.rq.result;
     }
+    if (c->waiting.armed)
+        return woken(rq, rs);
     if (c->waiting.granted_seconds > 0)
         return wait_for_end(rq, rs);
     return answer(c, rs);
 }
 
-/* On the engine thread. */
+/* On the engine thread, right after the commit: no job can have ended since, so whoever waits
+ * need not look before, and is woken once only. */
 static void on_done(struct engine_request *request)
 {
-    http_resume(request->ctx);
+    struct http_req *rq = request->ctx;
+    struct creation *c = (struct creation *)request;
+
+    idempotency_land(&c->idempotency);
+    if (request->result == 0 && waiting_arm(&c->waiting, rq, c->submit.job.id, false, NULL) < 0)
+        c->waiting.granted_seconds = 0; /* too many wait: the preference is not applied */
+    if (!c->waiting.armed)
+        http_resume(rq);
 }
 
 /* On the engine thread. */
