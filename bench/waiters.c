@@ -171,8 +171,11 @@ static void on_input(struct waiting *w, struct client *c)
     ssize_t n = read(c->fd, block, sizeof block - 1);
 
     if (n <= 0) {
-        if (!c->told)
+        if (!c->told) {
+            (void)fprintf(stderr, "waiters: a %s was cut off\n",
+                          c->is_stream ? "stream" : "poll");
             w->errors++;
+        }
         (void)close(c->fd); /* a stream ends behind its last event */
         return;
     }
@@ -202,13 +205,14 @@ static void turn(struct waiting *w, int timeout_ms)
 
 static void open_all(struct waiting *w, size_t polls)
 {
+    usec_t until_us = clock_mono_us() + END_SECONDS * USEC_PER_SEC;
     size_t streams = w->count - polls;
 
     for (size_t i = 0; i < w->count; i++) {
         open_client(w, i, i >= polls);
         turn(w, 0);
     }
-    for (int left = END_SECONDS * 10; w->heads < streams && left > 0 && w->errors == 0; left--)
+    while (w->heads < streams && w->errors == 0 && clock_mono_us() < until_us)
         turn(w, 100);
     if (w->heads < streams)
         fail("not every stream has begun");
