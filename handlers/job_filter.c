@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/fingerprint.h"
 #include "domain/principal.h"
 #include "handlers/common.h"
 
@@ -68,6 +69,28 @@ static int decode_reason(struct decoding *d)
                                     "\"%.40s\" is not a reason of a failure", name);
     d->jf->filter.cause = (enum cause)cause;
     return 0;
+}
+
+static int decode_batch(struct decoding *d)
+{
+    const char *text;
+    int r = common_single(d->rq, d->rs, "batch_id", &text);
+
+    if (r < 0 || !text || uuid7_parse(text, &d->jf->filter.batch))
+        return r;
+    return common_bad_parameter(d->rs, "batch_id", "invalid-id",
+                                "this is not the id of a batch");
+}
+
+static int decode_fingerprint(struct decoding *d)
+{
+    const char *text;
+    int r = common_single(d->rq, d->rs, "fingerprint", &text);
+
+    if (r < 0 || !text || fingerprint_parse(text, &d->jf->filter.fingerprint))
+        return r;
+    return common_bad_parameter(d->rs, "fingerprint", "invalid-id",
+                                "must have 16 hexadecimal digits");
 }
 
 /* -- texts ----------------------------------------------------------------------------------
@@ -168,6 +191,8 @@ int job_filter_decode(struct job_filter *jf, const struct http_req *rq, struct h
         decode_time(&d, "created_before", &f->created_before_us),
         decode_time(&d, "finished_after", &f->finished_after_us),
         decode_time(&d, "finished_before", &f->finished_before_us),
+        decode_batch(&d),
+        decode_fingerprint(&d),
         decode_text(&d, "q", &f->text),
     };
 
@@ -196,10 +221,20 @@ static void add_states(unsigned states, struct listing *l)
 
 void job_filter_add(const struct job_filter *jf, const struct http_req *rq, struct listing *l)
 {
-    static const char *const rest[] = { "function",       "queue",           "name",
-                                        "name_prefix",    "label",           "created_by",
-                                        "failure_reason", "created_after",   "created_before",
-                                        "finished_after", "finished_before", "q" };
+    static const char *const rest[] = { "function",
+                                        "queue",
+                                        "name",
+                                        "name_prefix",
+                                        "label",
+                                        "created_by",
+                                        "failure_reason",
+                                        "created_after",
+                                        "created_before",
+                                        "finished_after",
+                                        "finished_before",
+                                        "batch_id",
+                                        "fingerprint",
+                                        "q" };
     const char *value;
 
     add_states(jf->filter.states, l);

@@ -13,7 +13,7 @@
 #define JOB_FILTER_PARAMETERS                                                                  \
     "state", "function", "queue", "name", "name_prefix", "label", "created_by",                \
         "failure_reason", "created_after", "created_before", "finished_after",                 \
-        "finished_before", "q"
+        "finished_before", "batch_id", "fingerprint", "q"
 
 /* Texts are borrowed from the request, but for the labels. */
 struct job_filter {

@@ -303,8 +303,10 @@ struct store_filter {
     const char *name;
     const char *name_prefix;
     const char *created_by;
-    const char *text; /* is part of the name or the id, in whatever case of A to Z */
-    enum cause cause; /* failed, and the last attempt for this cause */
+    const char *text;    /* is part of the name or the id, in whatever case of A to Z */
+    enum cause cause;    /* failed, and the last attempt for this cause */
+    struct uuid7 batch;  /* zero: of any and of none */
+    int64_t fingerprint; /* failed, and this is the kind of the failure */
     const struct store_label *labels;
     size_t label_count;
     /* From `after` on, and earlier than `before`. When a job was created its id says, in whole

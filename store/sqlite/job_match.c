@@ -56,6 +56,14 @@ static bool finished_between(struct stmt *s, const struct store_filter *f)
            (!f->finished_before_us || at_us < f->finished_before_us);
 }
 
+static bool is_of_group(struct stmt *s, const struct store_filter *f)
+{
+    if (uuid7_key(f->batch) && (stmt_col_i64(s, SCAN_BATCH_KEY) != uuid7_key(f->batch) ||
+                                stmt_col_i64(s, SCAN_BATCH_RAND) != uuid7_rand(f->batch)))
+        return false;
+    return !f->fingerprint || stmt_col_i64(s, SCAN_FINGERPRINT) == f->fingerprint;
+}
+
 static int has_cause(struct stmt *row, struct db *db, enum cause cause, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
@@ -101,7 +109,7 @@ int scan_passes(const struct scan *scan, struct db *db, const struct store_filte
     if (!is_text(s, SCAN_TENANT, f->tenant) || !is_text(s, SCAN_QUEUE, f->queue) ||
         !is_text(s, SCAN_FUNCTION, f->function) ||
         !is_text(s, SCAN_CREATED_BY, f->created_by) || !is_name(s, f) ||
-        !has_text(s, f->text) || !finished_between(s, f))
+        !has_text(s, f->text) || !finished_between(s, f) || !is_of_group(s, f))
         return 0;
     if (f->cause != CAUSE_NONE) {
         r = state == JOB_FAILED ? has_cause(s, db, f->cause, e) : 0;

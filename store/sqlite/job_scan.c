@@ -12,13 +12,15 @@
 #define COLUMNS                                                                                \
     "SELECT job.id, job.id_rand, job.state, job.queue, job.function, job.name, job.tenant,"    \
     " job.created_by, job.attempt, job.priority, job.queued_at_us, job.started_at_us,"         \
-    " job.finished_at_us, job.updated_at_us FROM "
+    " job.finished_at_us, job.updated_at_us, job.batch_key, job.batch_rand,"                   \
+    " job.fingerprint FROM "
 #define BETWEEN "job.id > ?1 AND job.id < ?2"
 
 #define SCAN_JOBS(order) COLUMNS "job WHERE " BETWEEN " ORDER BY id " order
 #define SCAN_QUEUED(order)                                                                     \
-    COLUMNS "job INDEXED BY job_ready WHERE state = 'queued' AND " BETWEEN " ORDER BY "        \
-                                                                           "id " order
+    COLUMNS "job INDEXED BY job_ready WHERE state = 'queued' AND " BETWEEN                     \
+            " ORDER BY "                                                                       \
+            "id " order
 #define SCAN_IN(name, order)                                                                   \
     COLUMNS "job INDEXED BY job_by_state WHERE state = '" name                                 \
             "' AND state <> 'succeeded' AND state <> 'queued' AND " BETWEEN                    \
@@ -27,15 +29,24 @@
     COLUMNS "job INDEXED BY job_by_name WHERE name = ?3 AND " BETWEEN " ORDER BY id " order
 #define SCAN_LABELLED(order)                                                                   \
     COLUMNS                                                                                    \
-        "job_label AS l CROSS JOIN job ON job.id = l.job_id"                                   \
-        " WHERE l.name = ?3 AND l.value = ?4 AND l.job_id > ?1 AND l.job_id < ?2"              \
-        " ORDER BY l.job_id " order
+    "job_label AS l CROSS JOIN job ON job.id = l.job_id"                                       \
+    " WHERE l.name = ?3 AND l.value = ?4 AND l.job_id > ?1 AND l.job_id < ?2"                  \
+    " ORDER BY l.job_id " order
+
+#define SCAN_BATCH(order)                                                                      \
+    COLUMNS "job INDEXED BY job_by_batch WHERE batch_key = ?3 AND " BETWEEN                    \
+            " ORDER BY id " order
+#define SCAN_KIND(order)                                                                       \
+    COLUMNS "job INDEXED BY job_by_fingerprint WHERE fingerprint = ?3 AND " BETWEEN            \
+            " ORDER BY id " order
 
 /* Each downward and upward; each its own text, because several are open at once. */
 /* clang-format off */
 static const char *const all_sql[] = { SCAN_JOBS("DESC"), SCAN_JOBS("ASC") };
 static const char *const named_sql[] = { SCAN_NAMED("DESC"), SCAN_NAMED("ASC") };
 static const char *const labelled_sql[] = { SCAN_LABELLED("DESC"), SCAN_LABELLED("ASC") };
+static const char *const batch_sql[] = { SCAN_BATCH("DESC"), SCAN_BATCH("ASC") };
+static const char *const kind_sql[] = { SCAN_KIND("DESC"), SCAN_KIND("ASC") };
 static const char *const state_sql[JOB_STATE_MAX_][2] = {
     [JOB_SCHEDULED] = { SCAN_IN("scheduled", "DESC"), SCAN_IN("scheduled", "ASC") },
     [JOB_QUEUED]    = { SCAN_QUEUED("DESC"),          SCAN_QUEUED("ASC") },
@@ -74,6 +85,7 @@ struct bounds {
     int64_t below;
     const char *name;
     const char *value; /* bound when it is not NULL, as name is */
+    int64_t number;    /* bound instead of name when it is not 0 */
 };
 
 static int scan_add(struct scan *scan, struct db *db, const char *const sql[2],
@@ -88,7 +100,9 @@ static int scan_add(struct scan *scan, struct db *db, const char *const sql[2],
     scan->count++;
     stmt_i64(c->stmt, 1, b->above);
     stmt_i64(c->stmt, 2, b->below);
-    if (b->name)
+    if (b->number)
+        stmt_i64(c->stmt, 3, b->number);
+    else if (b->name)
         stmt_text(c->stmt, 3, b->name);
     if (b->value)
         stmt_text(c->stmt, 4, b->value);
@@ -114,7 +128,7 @@ static unsigned states_of(const struct store_filter *filter)
 {
     unsigned states = filter->states ? filter->states & ALL_STATES : ALL_STATES;
 
-    if (filter->cause != CAUSE_NONE)
+    if (filter->cause != CAUSE_NONE || filter->fingerprint)
         states &= FAILED;
     if (filter->finished_after_us || filter->finished_before_us)
         states &= FINAL_STATES;
@@ -163,6 +177,12 @@ int scan_init(struct scan *scan, struct db *db, const struct store_filter *filte
     struct bounds b = bounds_of(filter, ascending, from_key);
 
     scan->ascending = ascending;
+    b.number = filter->fingerprint;
+    if (b.number)
+        return scan_add(scan, db, kind_sql, &b, e);
+    b.number = uuid7_key(filter->batch);
+    if (b.number)
+        return scan_add(scan, db, batch_sql, &b, e);
     if (filter->label_count > 0) {
         b.name = filter->labels[0].name;
         b.value = filter->labels[0].value;

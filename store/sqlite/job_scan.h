@@ -1,7 +1,8 @@
 /* store/sqlite/job_scan.h - the rows that a filter may let pass, in the order of their ids.
  *
- * Internal to store/sqlite/. The narrowest way to them is chosen: the jobs with one of the
- * wanted labels, those with the wanted name, those in rare states, else all. When `succeeded`
+ * Internal to store/sqlite/. The narrowest way to them is chosen: the jobs of a batch, those
+ * whose failure is of a kind, those with one of the wanted labels, those with the wanted name,
+ * those in rare states, else all. When `succeeded`
  * is asked for that is the table. Else a cursor for each wanted state walks the index
  * job_by_state, and the first of their heads is next (a merge: one statement over several
  * states would sort them all). Queued jobs are in the index job_ready, in another order, and
@@ -38,6 +39,9 @@ enum scan_column {
     SCAN_STARTED_AT,
     SCAN_FINISHED_AT,
     SCAN_UPDATED_AT,
+    SCAN_BATCH_KEY,
+    SCAN_BATCH_RAND,
+    SCAN_FINGERPRINT,
 };
 
 struct scan_cursor {

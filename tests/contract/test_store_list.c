@@ -313,6 +313,8 @@ static void make_varied(struct store_fixture *f, struct uuid7 ids[MADE])
             store_fixture_set(&job.tenant, "t");
         if (i == 4)
             store_fixture_set(&job.created_by, "k1");
+        if (i == 3 || i == 5)
+            job.batch = ids[0];
         ids[i] = store_fixture_make(f, &job, jobs[i].state);
         f->now_us += 5 * USEC_PER_MS;
     }
@@ -370,6 +372,11 @@ static void every_filter_holds_alone_and_with_others(void **state)
             { { .cause = CAUSE_EXIT_CODE }, "1" },
             { { .cause = CAUSE_SIGNAL }, "" },
             { { .cause = CAUSE_EXIT_CODE, .states = 1u << JOB_QUEUED }, "" },
+            { { .batch = ids[0] }, "53" },
+            { { .batch = ids[1] }, "" },
+            { { .batch = uuid7_from_parts(uuid7_key(ids[0]), 1) }, "" },
+            { { .batch = ids[0], .name = "other" }, "5" },
+            { { .fingerprint = 7 }, "" },
             { { .created_after_us = 1 }, "543210" },
             { { .created_before_us = FIXTURE_NOW }, "" },
             { { .finished_after_us = 1 }, "5310" },
