@@ -42,12 +42,21 @@ void sha256_end(struct sha256 *h, unsigned char ret_digest[SHA256_BYTES])
     (void)crypto_hash_sha256_final((crypto_hash_sha256_state *)(void *)h, ret_digest);
 }
 
+char *sha256_format(const unsigned char digest[SHA256_BYTES], char ret_field[SHA256_FIELD_SIZE])
+{
+    char text[TEXT_SIZE];
+
+    (void)sodium_bin2base64(text, sizeof text, digest, SHA256_BYTES,
+                            sodium_base64_VARIANT_ORIGINAL);
+    (void)snprintf(ret_field, SHA256_FIELD_SIZE, "sha-256=:%s:", text);
+    return ret_field;
+}
+
 int sha256_field(int fd, char ret_field[SHA256_FIELD_SIZE], struct errinfo *e)
 {
     AUTO(mem) unsigned char *chunk = mem_new0(CHUNK_BYTES);
     unsigned char digest[SHA256_BYTES];
     struct sha256 h;
-    char text[TEXT_SIZE];
     off_t at = 0;
 
     sha256_init(&h);
@@ -64,8 +73,6 @@ int sha256_field(int fd, char ret_field[SHA256_FIELD_SIZE], struct errinfo *e)
         at += n;
     }
     sha256_end(&h, digest);
-    (void)sodium_bin2base64(text, sizeof text, digest, sizeof digest,
-                            sodium_base64_VARIANT_ORIGINAL);
-    (void)snprintf(ret_field, SHA256_FIELD_SIZE, "sha-256=:%s:", text);
+    (void)sha256_format(digest, ret_field);
     return 0;
 }

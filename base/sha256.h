@@ -24,7 +24,10 @@ void sha256_end(struct sha256 *h, unsigned char ret_digest[SHA256_BYTES]);
 
 void sha256_block(const void *block, size_t len, unsigned char ret_digest[SHA256_BYTES]);
 
-/* "sha-256=:<base64>:" of all that fd holds. Its position does not matter and stays. */
+/* "sha-256=:<base64>:". Returns ret_field. */
+char *sha256_format(const unsigned char digest[SHA256_BYTES],
+                    char ret_field[SHA256_FIELD_SIZE]);
+/* The same of all that fd holds. Its position does not matter and stays. */
 int sha256_field(int fd, char ret_field[SHA256_FIELD_SIZE], struct errinfo *e);
 
 #endif

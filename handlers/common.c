@@ -198,16 +198,22 @@ char *common_etag(int64_t version, char room[ETAG_SIZE])
 
 #define JOB_TEXT_USUAL_BYTES 1500 /* without what was sent */
 
-int common_reply_job(struct http_resp *rs, int status, const struct job *job)
+void common_describe_job(struct http_resp *rs, const struct job *job)
 {
-    AUTO_FINI(buf) struct buf out = { 0 };
-    struct json_put w = { .out = &out };
     char etag[ETAG_SIZE];
-    size_t len;
 
     http_set_header(rs, "ETag", "%s", common_etag(job->version, etag));
     if (!job_state_is_final(job->state))
         http_set_header(rs, "Retry-After", "%s", COMMON_RETRY_AFTER);
+}
+
+int common_reply_job(struct http_resp *rs, int status, const struct job *job)
+{
+    AUTO_FINI(buf) struct buf out = { 0 };
+    struct json_put w = { .out = &out };
+    size_t len;
+
+    common_describe_job(rs, job);
     (void)buf_reserve(&out, JOB_TEXT_USUAL_BYTES + job->payload_len);
     job_put(&w, job);
     len = out.len;

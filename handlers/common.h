@@ -75,6 +75,8 @@ int common_read_job(const struct http_req *rq, struct uuid7 id, struct job *ret_
 #define ETAG_SIZE 32
 /* "v7", with the quotes: the entity-tag of this version of a job. Returns room. */
 char *common_etag(int64_t version, char room[ETAG_SIZE]);
+/* The headers that go with a job: its ETag, and Retry-After while it is not final. */
+void common_describe_job(struct http_resp *rs, const struct job *job);
 /* The job with its ETag, and Retry-After while it is not final. */
 int common_reply_job(struct http_resp *rs, int status, const struct job *job);
 /* `name`: the path of the job. */

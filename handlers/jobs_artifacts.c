@@ -14,10 +14,10 @@
 #include "engine/artifact_files.h"
 #include "handlers/common.h"
 #include "handlers/listing.h"
+#include "handlers/representation.h"
 
 /* A digest means reading it all, on a thread that others wait for. */
-#define DIGEST_MAX_BYTES      ((int64_t)16 << 20) /* of one file */
-#define DIGEST_UNASKED_BYTES  ((int64_t)1 << 20)  /* so little that nobody has to ask */
+#define DIGEST_MAX_BYTES      ((int64_t)REPRESENTATION_DIGEST_MAX_BYTES)
 #define DIGEST_LIST_MAX_BYTES ((int64_t)64 << 20) /* of all files of a list */
 
 struct wish {
@@ -209,22 +209,11 @@ static void set_disposition(struct http_resp *rs, const char *path)
                     "attachment; filename=\"%s\"; filename*=UTF-8''%s", plain, encoded.data);
 }
 
-static int set_digest(const struct http_req *rq, struct http_resp *rs,
-                      const struct artifact_file *file)
+static int digest_file(void *ctx, char ret_field[SHA256_FIELD_SIZE], struct errinfo *e)
 {
-    const char *wanted = http_header(rq, "Want-Repr-Digest");
-    char field[SHA256_FIELD_SIZE];
-    int r;
+    const struct artifact_file *file = ctx;
 
-    if (file->size_bytes > DIGEST_MAX_BYTES)
-        return 0;
-    if (file->size_bytes > DIGEST_UNASKED_BYTES && !(wanted && strstr(wanted, "sha-256")))
-        return 0;
-    r = sha256_field(file->fd, field, &rs->err);
-    if (r < 0)
-        return r;
-    http_set_header(rs, "Repr-Digest", "%s", field);
-    return 0;
+    return sha256_field(file->fd, ret_field, e);
 }
 
 static int reply_file(const struct http_req *rq, struct http_resp *rs, const struct wish *w,
@@ -233,27 +222,18 @@ static int reply_file(const struct http_req *rq, struct http_resp *rs, const str
     AUTO(mem)
     char *etag = mem_printf("\"a%d-%" PRIx64 "-%" PRIx64 "\"", w->attempt,
                             (uint64_t)file->size_bytes, (uint64_t)file->changed_ns);
-    uint64_t size = (uint64_t)file->size_bytes;
-    struct http_range range;
+    const struct representation what = { etag, (uint64_t)file->size_bytes, digest_file, file };
+    struct representation_part part;
     int r;
 
-    http_set_header(rs, "ETag", "%s", etag);
-    if (http_none_match(rq, etag))
+    if (representation_known(rq, rs, etag))
         return http_reply_empty(rs, 304);
-    http_set_header(rs, "Accept-Ranges", "%s", "bytes");
-    r = http_range(rq, size, etag, &range, &rs->err);
-    if (r == ERR_RANGE)
-        http_set_header(rs, "Content-Range", "bytes */%" PRIu64, size);
-    if (r == 0)
-        r = set_digest(rq, rs, file);
+    r = representation_part(rq, rs, &what, &part);
     if (r < 0)
         return r;
-    if (range.partial)
-        http_set_header(rs, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
-                        range.offset, range.offset + range.len - 1, size);
     set_disposition(rs, path);
-    return http_reply_file(rs, range.partial ? 206 : 200, "application/octet-stream",
-                           fd_take(&file->fd), range.offset, range.len);
+    return http_reply_file(rs, part.status, "application/octet-stream", fd_take(&file->fd),
+                           part.offset, part.len);
 }
 
 int h_get_job_artifact(struct http_req *rq, struct http_resp *rs)

@@ -15,6 +15,7 @@
 #include "handlers/common.h"
 #include "handlers/follow.h"
 #include "handlers/output.h"
+#include "handlers/representation.h"
 
 #define CONTENT_TYPE   "text/plain; charset=utf-8"
 #define TAIL_LINES_MAX 1000000
@@ -76,28 +77,6 @@ static int read_wish(const struct http_req *rq, struct http_resp *rs, struct wis
 /* -- a log that has ended, or what is there of one that has not -------------------------------
  */
 
-/* Where the log is complete, this names its bytes; while it grows nothing does. */
-static const char *etag_of(int attempt, const struct kept_output *o, char room[ETAG_SIZE])
-{
-    if (!o->complete)
-        return NULL;
-    (void)snprintf(room, ETAG_SIZE, "\"o%d-%" PRIu64 "\"", attempt, o->bytes);
-    return room;
-}
-
-static void set_content_range(struct http_resp *rs, const struct http_range *range,
-                              const struct kept_output *o)
-{
-    uint64_t last = range->offset + range->len - 1;
-
-    if (o->complete)
-        http_set_header(rs, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
-                        range->offset, last, o->bytes);
-    else
-        http_set_header(rs, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/*", range->offset,
-                        last);
-}
-
 static int refuse_range(struct http_resp *rs, uint64_t bytes)
 {
     http_set_header(rs, "Content-Range", "bytes */%" PRIu64, bytes);
@@ -127,27 +106,47 @@ static bool clip_range(const struct kept_output *o, struct http_range *range)
     return true;
 }
 
-static int reply_kept(const struct http_req *rq, struct http_resp *rs, const struct wish *w,
-                      const struct job *job, struct kept_output *o)
+static int digest_output(void *ctx, char ret_field[SHA256_FIELD_SIZE], struct errinfo *e)
+{
+    return kept_output_digest(ctx, ret_field, e);
+}
+
+/* What has ended does not change any more. */
+static int reply_ended(const struct http_req *rq, struct http_resp *rs, const struct wish *w,
+                       struct kept_output *o)
+{
+    struct representation what = { .bytes = o->bytes, .digest = digest_output, .ctx = o };
+    struct representation_part part;
+    char etag[ETAG_SIZE];
+    int r;
+
+    (void)snprintf(etag, sizeof etag, "\"o%d-%" PRIu64 "\"", w->attempt, o->bytes);
+    if (representation_known(rq, rs, etag))
+        return http_reply_empty(rs, 304);
+    describe(rs, o);
+    what.etag = etag;
+    r = representation_part(rq, rs, &what, &part);
+    if (r < 0)
+        return r;
+    return kept_output_reply(o, rs, part.status, CONTENT_TYPE, part.offset, part.len);
+}
+
+/* While it grows nothing names its bytes. */
+static int reply_growing(const struct http_req *rq, struct http_resp *rs, const struct wish *w,
+                         const struct job *job, struct kept_output *o)
 {
     const struct follow_start all = { job, w->attempt, w->stream, 0, UINT64_MAX, false };
-    char room[ETAG_SIZE];
-    const char *etag = etag_of(w->attempt, o, room);
-    uint64_t bytes = o->complete ? o->bytes : o->written;
     struct http_range range;
     int r;
 
-    if (etag)
-        http_set_header(rs, "ETag", "%s", etag);
-    if (etag && http_none_match(rq, etag))
-        return http_reply_empty(rs, 304);
     describe(rs, o);
-    r = http_range(rq, bytes, etag, &range, &rs->err);
-    if (r < 0 || (range.partial && !o->complete && !clip_range(o, &range)))
-        return refuse_range(rs, bytes);
+    r = http_range(rq, o->written, NULL, &range, &rs->err);
+    if (r < 0 || (range.partial && !clip_range(o, &range)))
+        return refuse_range(rs, o->written);
     if (range.partial)
-        set_content_range(rs, &range, o);
-    else if (!o->complete && kept_output_truncated(o))
+        http_set_header(rs, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/*", range.offset,
+                        range.offset + range.len - 1);
+    else if (kept_output_truncated(o))
         return follow_reply(common_service(rq), rs, 200, CONTENT_TYPE, o, &all);
     return kept_output_reply(o, rs, range.partial ? 206 : 200, CONTENT_TYPE, range.offset,
                              range.len);
@@ -238,5 +237,7 @@ int h_get_job_log(struct http_req *rq, struct http_resp *rs)
         return r;
     if (w.follow || w.tail_lines > 0)
         return reply_from(rq, rs, &w, &job, &o);
-    return reply_kept(rq, rs, &w, &job, &o);
+    if (o.complete)
+        return reply_ended(rq, rs, &w, &o);
+    return reply_growing(rq, rs, &w, &job, &o);
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "handlers/common.h"
 #include "handlers/output.h"
+#include "handlers/representation.h"
 #include "handlers/waiting.h"
 
 struct fetching {
@@ -14,27 +15,67 @@ struct fetching {
     struct waiting waiting;
 };
 
-static int reply_json(struct http_resp *rs, struct store_reader *rd, struct uuid7 id)
-{
-    enum result_kind kind;
-    char *bytes = NULL;
-    size_t len = 0;
-    int r;
+/* -- the result is JSON ----------------------------------------------------------------------
+ */
 
-    r = store_read_result(rd, id, &kind, &bytes, &len, &rs->err);
-    if (r < 0)
-        return r;
-    return http_reply_bytes(rs, 200, "application/json", bytes, len);
+struct text {
+    char *bytes;
+    size_t len;
+};
+
+static int digest_text(void *ctx, char ret_field[SHA256_FIELD_SIZE], struct errinfo *e)
+{
+    const struct text *text = ctx;
+    unsigned char digest[SHA256_BYTES];
+
+    (void)e;
+    sha256_block(text->bytes, text->len, digest);
+    (void)sha256_format(digest, ret_field);
+    return 0;
 }
 
-static int reply_stdout(const struct service *sv, struct http_resp *rs, struct store_reader *rd,
-                        const struct job *job)
+static int reply_json(const struct http_req *rq, struct http_resp *rs, struct store_reader *rd,
+                      const struct job *job, const char *etag)
+{
+    AUTO(mem) char *bytes = NULL;
+    struct representation_part part;
+    enum result_kind kind;
+    struct text text;
+    int r;
+
+    r = store_read_result(rd, job->id, &kind, &bytes, &text.len, &rs->err);
+    if (r < 0)
+        return r;
+    text.bytes = bytes;
+    r = representation_part(
+        rq, rs, &(struct representation){ etag, text.len, digest_text, &text }, &part);
+    if (r < 0)
+        return r;
+    if (part.offset > 0)
+        return http_reply_bytes(rs, part.status, "application/json",
+                                mem_dup(bytes + part.offset, (size_t)part.len),
+                                (size_t)part.len);
+    return http_reply_bytes(rs, part.status, "application/json", TAKE(bytes), (size_t)part.len);
+}
+
+/* -- the result is what it wrote -------------------------------------------------------------
+ */
+
+static int digest_output(void *ctx, char ret_field[SHA256_FIELD_SIZE], struct errinfo *e)
+{
+    return kept_output_digest(ctx, ret_field, e);
+}
+
+static int reply_stdout(const struct http_req *rq, struct http_resp *rs,
+                        struct store_reader *rd, const struct job *job, const char *etag)
 {
     AUTO_FINI(kept_output) struct kept_output o = { .file = { .fd = -1 } };
+    struct representation_part part;
     bool is_text;
     int r;
 
-    r = kept_output_read(sv, rd, job, job->attempt, STREAM_STDOUT, &o, &rs->err);
+    r = kept_output_read(common_service(rq), rd, job, job->attempt, STREAM_STDOUT, &o,
+                         &rs->err);
     if (r == ERR_NOT_FOUND)
         return err_set(&rs->err, ERR_NO_RESULT, "the file that held it is gone");
     if (r < 0)
@@ -44,10 +85,17 @@ static int reply_stdout(const struct service *sv, struct http_resp *rs, struct s
         return r;
     if (kept_output_truncated(&o))
         http_set_header(rs, "X-Log-Truncated", "%s", "true");
-    return kept_output_reply(&o, rs, 200,
+    r = representation_part(
+        rq, rs, &(struct representation){ etag, o.bytes, digest_output, &o }, &part);
+    if (r < 0)
+        return r;
+    return kept_output_reply(&o, rs, part.status,
                              is_text ? "text/plain; charset=utf-8" : "application/octet-stream",
-                             0, o.bytes);
+                             part.offset, part.len);
 }
+
+/* --------------------------------------------------------------------------------------------
+ */
 
 static int not_ready(struct http_resp *rs, enum job_state state)
 {
@@ -66,12 +114,11 @@ static int answer(const struct http_req *rq, struct http_resp *rs, struct store_
     if (kind == RESULT_NONE)
         return err_set(&rs->err, ERR_NO_RESULT, "the job is %s", job_state_name(job->state));
     (void)snprintf(etag, sizeof etag, "\"r%d\"", job->attempt);
-    http_set_header(rs, "ETag", "%s", etag);
-    if (http_none_match(rq, etag))
+    if (representation_known(rq, rs, etag))
         return http_reply_empty(rs, 304);
     if (kind == RESULT_JSON)
-        return reply_json(rs, rd, job->id);
-    return reply_stdout(common_service(rq), rs, rd, job);
+        return reply_json(rq, rs, rd, job, etag);
+    return reply_stdout(rq, rs, rd, job, etag);
 }
 
 /* At first, and after each wake. */

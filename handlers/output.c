@@ -288,6 +288,30 @@ int kept_output_is_utf8(const struct kept_output *o, bool *ret_is, struct errinf
     return 0;
 }
 
+int kept_output_digest(const struct kept_output *o, char ret_field[SHA256_FIELD_SIZE],
+                       struct errinfo *e)
+{
+    AUTO(mem) char *chunk = mem_new0(CHUNK_BYTES);
+    unsigned char digest[SHA256_BYTES];
+    uint64_t offset = 0;
+    struct sha256 h;
+
+    sha256_init(&h);
+    while (offset < o->bytes) {
+        ssize_t n = read_served(o, offset, chunk, CHUNK_BYTES, e);
+
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            return err_set(e, ERR_INTERNAL, "a log that has ended is shorter than it was");
+        sha256_add(&h, chunk, (size_t)n);
+        offset += (uint64_t)n;
+    }
+    sha256_end(&h, digest);
+    (void)sha256_format(digest, ret_field);
+    return 0;
+}
+
 /* -- answering ------------------------------------------------------------------------------
  */
 

@@ -17,6 +17,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "base/sha256.h"
 #include "domain/job.h"
 #include "engine/output.h"
 #include "handlers/service.h"
@@ -67,6 +68,10 @@ int kept_output_last_lines(const struct kept_output *o, uint64_t lines, uint64_t
 
 /* Whether all that is served is UTF-8 text. */
 int kept_output_is_utf8(const struct kept_output *o, bool *ret_is, struct errinfo *e);
+
+/* The digest of all that is served, as the value of Repr-Digest. */
+int kept_output_digest(const struct kept_output *o, char ret_field[SHA256_FIELD_SIZE],
+                       struct errinfo *e);
 
 /* Answer with a part of what is served. Data or descriptor go to the answer. While the attempt
  * runs offsets are positions, and the part must not reach over what is left out. */

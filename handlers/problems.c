@@ -32,11 +32,12 @@ int h_list_problems(struct http_req *rq, struct http_resp *rs)
         if (err_meta_by_slug(meta->slug) == meta)
             (void)json_array_append_new(items, encode_problem(meta));
     }
-    return http_reply_json(rs, 200, json_pack("{s:o}", "items", items));
+    return http_reply_tagged(rq, rs, json_pack("{s:o}", "items", items));
 }
 
 /* Codes and titles are our own: nothing in them needs to be escaped. */
-static int reply_page(const struct err_meta *meta, struct http_resp *rs)
+static int reply_page(const struct err_meta *meta, const struct http_req *rq,
+                      struct http_resp *rs)
 {
     AUTO_FINI(buf) struct buf page = { 0 };
     size_t len;
@@ -48,7 +49,7 @@ static int reply_page(const struct err_meta *meta, struct http_resp *rs)
                meta->slug, meta->title, meta->http_status, meta->slug, meta->slug);
     common_set_page_headers(rs);
     len = page.len;
-    return http_reply_bytes(rs, 200, "text/html; charset=utf-8", buf_steal(&page), len);
+    return http_reply_tagged_bytes(rq, rs, "text/html; charset=utf-8", buf_steal(&page), len);
 }
 
 int h_get_problem(struct http_req *rq, struct http_resp *rs)
@@ -63,6 +64,6 @@ int h_get_problem(struct http_req *rq, struct http_resp *rs)
     if (!meta)
         return err_set(&rs->err, ERR_NOT_FOUND, "there is no such code; /problems has all");
     if (http_wants_html(rq))
-        return reply_page(meta, rs);
-    return http_reply_json(rs, 200, encode_problem(meta));
+        return reply_page(meta, rq, rs);
+    return http_reply_tagged(rq, rs, encode_problem(meta));
 }

@@ -48,7 +48,7 @@ int h_get_service(struct http_req *rq, struct http_resp *rs)
         rs, "Link", "%s",
         "</openapi.json>; rel=\"service-desc\", </docs>; rel=\"service-doc\","
         " </readyz>; rel=\"status\", </.well-known/api-catalog>; rel=\"api-catalog\"");
-    return http_reply_json(rs, 200, json);
+    return http_reply_tagged(rq, rs, json);
 }
 
 int h_get_openapi_json(struct http_req *rq, struct http_resp *rs)
@@ -57,8 +57,8 @@ int h_get_openapi_json(struct http_req *rq, struct http_resp *rs)
 
     if (r < 0)
         return r;
-    return http_reply_static(rs, 200, "application/json", openapi_json,
-                             EMBED_LEN(openapi_json));
+    return http_reply_tagged_static(rq, rs, "application/json", openapi_json,
+                                    EMBED_LEN(openapi_json));
 }
 
 int h_get_openapi_yaml(struct http_req *rq, struct http_resp *rs)
@@ -67,8 +67,8 @@ int h_get_openapi_yaml(struct http_req *rq, struct http_resp *rs)
 
     if (r < 0)
         return r;
-    return http_reply_static(rs, 200, "application/yaml", openapi_yaml,
-                             EMBED_LEN(openapi_yaml));
+    return http_reply_tagged_static(rq, rs, "application/yaml", openapi_yaml,
+                                    EMBED_LEN(openapi_yaml));
 }
 
 int h_get_docs(struct http_req *rq, struct http_resp *rs)
@@ -78,8 +78,8 @@ int h_get_docs(struct http_req *rq, struct http_resp *rs)
     if (r < 0)
         return r;
     common_set_page_headers(rs);
-    return http_reply_static(rs, 200, "text/html; charset=utf-8", docs_html,
-                             EMBED_LEN(docs_html));
+    return http_reply_tagged_static(rq, rs, "text/html; charset=utf-8", docs_html,
+                                    EMBED_LEN(docs_html));
 }
 
 /* RFC 9727; links as RFC 9264 writes them, relative to the server. */
@@ -96,8 +96,7 @@ int h_get_api_catalog(struct http_req *rq, struct http_resp *rs)
     if (r < 0)
         return r;
     http_set_header(rs, "Link", "%s", "</.well-known/api-catalog>; rel=\"api-catalog\"");
-    return http_reply_static(
-        rs, 200,
-        "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"",
+    return http_reply_tagged_static(
+        rq, rs, "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"",
         catalog, sizeof catalog - 1);
 }

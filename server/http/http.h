@@ -133,6 +133,9 @@ int http_reply_static(struct http_resp *rs, int status, const char *content_type
                       const char *bytes, size_t len);
 /* 200 with a weak ETag made of the body, or 304 when If-None-Match lists it. json is taken. */
 int http_reply_tagged(const struct http_req *rq, struct http_resp *rs, json_t *take_json);
+/* The same for other bytes, which are taken (heap). */
+int http_reply_tagged_bytes(const struct http_req *rq, struct http_resp *rs,
+                            const char *content_type, char *take_bytes, size_t len);
 /* The same for static bytes. */
 int http_reply_tagged_static(const struct http_req *rq, struct http_resp *rs,
                              const char *content_type, const char *bytes, size_t len);

@@ -172,12 +172,20 @@ static bool is_known(const struct http_req *rq, struct http_resp *rs, const void
 int http_reply_tagged(const struct http_req *rq, struct http_resp *rs, json_t *take_json)
 {
     size_t len;
-    AUTO(mem) char *text = json_text_dump(take_json, &len);
+    char *text = json_text_dump(take_json, &len);
 
     json_decref(take_json);
-    if (is_known(rq, rs, text, len))
+    return http_reply_tagged_bytes(rq, rs, "application/json", text, len);
+}
+
+int http_reply_tagged_bytes(const struct http_req *rq, struct http_resp *rs,
+                            const char *content_type, char *take_bytes, size_t len)
+{
+    AUTO(mem) char *bytes = take_bytes;
+
+    if (is_known(rq, rs, bytes, len))
         return http_reply_empty(rs, 304);
-    return http_reply_bytes(rs, 200, "application/json", TAKE(text), len);
+    return http_reply_bytes(rs, 200, content_type, TAKE(bytes), len);
 }
 
 int http_reply_tagged_static(const struct http_req *rq, struct http_resp *rs,
