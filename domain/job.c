@@ -10,6 +10,7 @@ void job_fini(struct job *job)
     free(job->pool);
     free(job->queue);
     free(job->name);
+    free(job->unique);
     free(job->payload);
     free(job->reason);
     free(job->progress_message);

@@ -30,6 +30,8 @@
 #define JOB_TTL_MAX_SECONDS     (10 * 366 * 86400)
 #define JOB_REASON_MAX          256
 
+struct unique_rule; /* domain/unique.h */
+
 /* Times that have not happened are 0; texts that are not set are NULL. */
 struct job {
     struct uuid7 id;
@@ -45,11 +47,12 @@ struct job {
     char *pool; /* who runs it: "" the command workers, else a program function's name */
     char *queue;
     char *name;
-    int priority;      /* higher first */
-    usec_t timeout_us; /* 0: none */
-    usec_t grace_us;   /* from the polite signal to the one that cannot be refused */
-    /* A JSON object: command, args, stdin, env, labels, inputs as they were sent; limits,
-     * leftover and retry as they hold, when they are not the default. */
+    int priority;               /* higher first */
+    usec_t timeout_us;          /* 0: none */
+    usec_t grace_us;            /* from the polite signal to the one that cannot be refused */
+    struct unique_rule *unique; /* what a submit must look for; NULL: nothing. Not read back */
+    /* A JSON object: command, args, stdin, env, labels, inputs, unique as they were sent;
+     * limits, leftover and retry as they hold, when they are not the default. */
     char *payload;
     size_t payload_len;
     usec_t created_at_us;

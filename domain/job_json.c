@@ -19,15 +19,15 @@ enum payload_member {
     PAYLOAD_LIMITS,
     PAYLOAD_LEFTOVER,
     PAYLOAD_RETRY,
+    PAYLOAD_UNIQUE,
     PAYLOAD_TRACE,
     PAYLOAD_MEMBER_MAX_
 };
 
 static const char *const payload_names[PAYLOAD_MEMBER_MAX_] = {
-    [PAYLOAD_COMMAND] = "command",   [PAYLOAD_ARGS] = "args",
-    [PAYLOAD_ENV] = "env",           [PAYLOAD_INPUTS] = "inputs",
-    [PAYLOAD_LABELS] = "labels",     [PAYLOAD_LIMITS] = "limits",
-    [PAYLOAD_LEFTOVER] = "leftover", [PAYLOAD_RETRY] = "retry",
+    [PAYLOAD_COMMAND] = "command",   [PAYLOAD_ARGS] = "args",     [PAYLOAD_ENV] = "env",
+    [PAYLOAD_INPUTS] = "inputs",     [PAYLOAD_LABELS] = "labels", [PAYLOAD_LIMITS] = "limits",
+    [PAYLOAD_LEFTOVER] = "leftover", [PAYLOAD_RETRY] = "retry",   [PAYLOAD_UNIQUE] = "unique",
     [PAYLOAD_TRACE] = TRACE_MEMBER,
 };
 
@@ -151,6 +151,7 @@ static void put_policy(struct json_put *w, const struct job *job, const struct p
     put_member(w, payload, PAYLOAD_LIMITS);
     put_member(w, payload, PAYLOAD_LEFTOVER);
     put_member(w, payload, PAYLOAD_RETRY);
+    put_member(w, payload, PAYLOAD_UNIQUE);
 }
 
 static void put_trace(struct json_put *w, const struct job *job, const struct payload *payload)

@@ -99,7 +99,8 @@ static void add_trace(struct buf *b, const struct trace *trace)
 static char *payload_of(const struct job_spec_draft *d, size_t *ret_len)
 {
     static const enum job_spec_member parts[] = { SPEC_COMMAND, SPEC_ARGS,   SPEC_STDIN,
-                                                  SPEC_ENV,     SPEC_LABELS, SPEC_INPUTS };
+                                                  SPEC_ENV,     SPEC_LABELS, SPEC_INPUTS,
+                                                  SPEC_UNIQUE };
     const struct job_spec *spec = d->spec;
     AUTO_FINI(buf) struct buf b = { 0 };
 
@@ -135,6 +136,7 @@ static void fill_gaps(struct job_spec_draft *d)
         spec->queue = mem_str(QUEUE_DEFAULT);
     job_spec_limits_fill(d);
     job_spec_retry_fill(d);
+    job_spec_unique_fill(d);
     spec->payload = payload_of(d, &spec->payload_len);
 }
 
@@ -186,6 +188,10 @@ void job_spec_to_job(struct job_spec *spec, usec_t now_us, struct job *ret_job)
         .queued_at_us = later ? 0 : now_us,
         .updated_at_us = now_us,
     };
+    if (spec->has_unique) {
+        ret_job->unique = mem_new0(sizeof *ret_job->unique);
+        *ret_job->unique = spec->unique;
+    }
 }
 
 void job_spec_fini(struct job_spec *spec)

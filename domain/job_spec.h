@@ -14,6 +14,7 @@
 #include "domain/faults.h"
 #include "domain/function.h"
 #include "domain/job.h"
+#include "domain/unique.h"
 
 struct trace; /* domain/trace.h */
 
@@ -30,6 +31,8 @@ struct job_spec {
     struct limits limits; /* the function's, lowered by the job's own */
     enum leftover leftover;
     struct retry_policy retry;
+    bool has_unique;
+    struct unique_rule unique;
     char *payload; /* as in struct job */
     size_t payload_len;
 };

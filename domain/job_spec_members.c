@@ -344,6 +344,7 @@ static const struct member {
     [SPEC_RETRY]    = MEMBER("retry",                job_spec_retry_decode),
     [SPEC_INPUTS]   = MEMBER("inputs",               job_spec_inputs_decode),
     [SPEC_TTL]      = MEMBER("ttl_seconds_after_finished", decode_ttl),
+    [SPEC_UNIQUE]   = MEMBER("unique",               job_spec_unique_decode),
 };
 /* clang-format on */
 

@@ -33,6 +33,7 @@ enum job_spec_member {
     SPEC_RETRY,
     SPEC_INPUTS,
     SPEC_TTL,
+    SPEC_UNIQUE,
     SPEC_MEMBER_MAX_
 };
 
@@ -42,6 +43,8 @@ struct job_spec_draft {
     struct job_spec *spec;
     struct faults *faults;
     const json_t *sent[SPEC_MEMBER_MAX_]; /* borrowed from the body; NULL: not sent */
+    const char *unique_key;               /* borrowed in the same way */
+    unsigned unique_scope;                /* job_spec_unique.c's */
 };
 
 /* Decode every member of the object body. */
@@ -64,6 +67,10 @@ void job_spec_limits_fill(struct job_spec_draft *d);
 /* job_spec_retry.c: the decoder of retry, and what holds in the end. */
 void job_spec_retry_decode(struct job_spec_draft *d, const json_t *value, const char *pointer);
 void job_spec_retry_fill(struct job_spec_draft *d);
+
+/* job_spec_unique.c: the decoder of unique, and what its jobs have in common. */
+void job_spec_unique_decode(struct job_spec_draft *d, const json_t *value, const char *pointer);
+void job_spec_unique_fill(struct job_spec_draft *d);
 
 /* job_spec_inputs.c: the decoder of inputs. */
 void job_spec_inputs_decode(struct job_spec_draft *d, const json_t *value, const char *pointer);

@@ -10,18 +10,33 @@
 #include "domain/api_key.h"
 #include "engine/engine.h"
 
-/* ENGINE_SUBMIT: insert a job. ERR_QUEUE_FULL, ERR_DRAINING. */
-struct submit_request {
-    struct engine_request rq;
-    struct job job; /* in: from job_spec_to_job(), without id; out: as inserted */
+/* What a submit found of a job that is like the new one (domain/unique.h). Zeroed: none. */
+struct submit_result {
+    int code;      /* ERR_DUPLICATE_JOB: the new one was not inserted; else 0 */
+    bool existing; /* there is one: it is the answer (0), or in the way */
+    struct uuid7 existing_id;
+    enum job_state existing_state;
 };
 
-/* ENGINE_SUBMIT_MANY: insert jobs, all or none, in one transaction that holds up everybody else:
- * ten thousand take about a tenth of a second. The errors are the same. */
+/* ENGINE_SUBMIT: insert a job. ERR_QUEUE_FULL, ERR_DRAINING, ERR_DUPLICATE_JOB. */
+struct submit_request {
+    struct engine_request rq;
+    struct job job; /* in: from job_spec_to_job(), without id; out: as inserted, or the existing
+                     * one, without its outcome */
+    struct submit_result result; /* out */
+};
+
+/* ENGINE_SUBMIT_MANY: insert jobs in one transaction, which holds up everybody else: ten
+ * thousand take less than a tenth of a second. The errors are the same; ERR_DUPLICATE_JOB only
+ * when atomic, with a result for each job that has another one in its way. */
 struct submit_many_request {
     struct engine_request rq;
-    struct job *jobs; /* each as in struct submit_request */
+    struct job *jobs; /* each as in struct submit_request; one that is not inserted has no id */
     size_t count;
+    bool atomic; /* all or none: that none of them is in the way of another one is the caller's
+                  * to see */
+    struct submit_result *results; /* out: one for each, zeroed by the caller; NULL: no job has
+                                    * a rule */
 };
 
 enum cancel_mode { CANCEL_GRACEFUL, CANCEL_FORCE };

@@ -1,5 +1,7 @@
 /* ENGINE_SUBMIT and ENGINE_SUBMIT_MANY: new jobs. */
+#include "domain/unique.h"
 #include "engine/turn.h"
+#include "engine/unique.h"
 
 bool submit_has_room(const struct turn *t, struct engine_request *rq, size_t count)
 {
@@ -41,11 +43,99 @@ int submit_insert(struct turn *t, struct job *job)
     return 0;
 }
 
+static int refuse_duplicate(struct engine_request *rq, const struct submit_result *result)
+{
+    char id[UUID7_TEXT_SIZE];
+
+    (void)uuid7_format(result->existing_id, id);
+    rq->result = err_set(&rq->err, ERR_DUPLICATE_JOB, "the job %s is %s", id,
+                         job_state_name(result->existing_state));
+    (void)err_fact(&rq->err, rq->result, "existing_job_id", id);
+    return 0;
+}
+
+static void note_existing(struct submit_result *result, const struct store_alike *other)
+{
+    result->existing = true;
+    result->existing_id = other->id;
+    result->existing_state = other->state;
+}
+
+/* Insert a job of which there is to be one, unless there is: result says so. `anyway`: though
+ * its rule would refuse it. */
+static int insert_unique(struct turn *t, struct job *job, bool anyway,
+                         struct submit_result *result)
+{
+    const struct store_alike *other;
+    struct alike alike;
+    int r;
+
+    r = unique_find(t, job, &alike);
+    if (r < 0)
+        return r;
+    other = unique_conflict_of(&alike, job, t->now_us);
+    if (other && job->unique->on_conflict == UNIQUE_REPLACE) {
+        r = unique_replace(t, &alike, job);
+    } else if (other && !(anyway && job->unique->on_conflict == UNIQUE_REJECT)) {
+        note_existing(result, other);
+        if (job->unique->on_conflict == UNIQUE_REJECT)
+            result->code = ERR_DUPLICATE_JOB;
+        return 0;
+    }
+    if (r == 0)
+        r = submit_insert(t, job);
+    return r < 0 ? r : unique_note(t, &alike, job);
+}
+
+/* The answer is the other job. */
+static int take_existing(struct turn *t, struct submit_request *submit)
+{
+    job_fini(&submit->job);
+    return store_job_get(t->en->conf.store, submit->result.existing_id, &submit->job, &t->err);
+}
+
 int submit_apply(struct turn *t, struct engine_request *rq)
 {
     struct submit_request *submit = (struct submit_request *)rq;
+    int r;
 
-    return submit_has_room(t, rq, 1) ? submit_insert(t, &submit->job) : 0;
+    submit->result = (struct submit_result){ 0 };
+    if (!submit_has_room(t, rq, 1))
+        return 0;
+    if (!submit->job.unique)
+        return submit_insert(t, &submit->job);
+    r = insert_unique(t, &submit->job, false, &submit->result);
+    if (r < 0)
+        return r;
+    if (submit->result.code < 0)
+        return refuse_duplicate(rq, &submit->result);
+    return submit->result.existing ? take_existing(t, submit) : 0;
+}
+
+/* Of a batch that is taken as a whole nothing may be in the way of any job. */
+static int look_for_duplicates(struct turn *t, struct submit_many_request *many)
+{
+    int r;
+
+    for (size_t i = 0; i < many->count; i++) {
+        const struct job *job = &many->jobs[i];
+        const struct store_alike *other;
+        struct alike alike;
+
+        if (!job->unique || job->unique->on_conflict != UNIQUE_REJECT)
+            continue;
+        r = unique_find(t, job, &alike);
+        if (r < 0)
+            return r;
+        other = unique_conflict_of(&alike, job, t->now_us);
+        if (!other)
+            continue;
+        note_existing(&many->results[i], other);
+        many->results[i].code = ERR_DUPLICATE_JOB;
+        if (many->rq.result == 0)
+            (void)refuse_duplicate(&many->rq, &many->results[i]);
+    }
+    return 0;
 }
 
 int submit_many_apply(struct turn *t, struct engine_request *rq)
@@ -55,7 +145,13 @@ int submit_many_apply(struct turn *t, struct engine_request *rq)
 
     if (!submit_has_room(t, rq, many->count))
         return 0;
+    if (many->results && many->atomic)
+        r = look_for_duplicates(t, many);
+    if (rq->result < 0)
+        return r;
     for (size_t i = 0; r == 0 && i < many->count; i++)
-        r = submit_insert(t, &many->jobs[i]);
+        r = many->jobs[i].unique
+                ? insert_unique(t, &many->jobs[i], many->atomic, &many->results[i])
+                : submit_insert(t, &many->jobs[i]);
     return r;
 }

@@ -48,8 +48,8 @@ int cancel_apply(struct turn *t, struct engine_request *rq);
 int key_apply(struct turn *t, struct engine_request *rq);
 int purge_apply(struct turn *t, struct engine_request *rq);
 
-/* submit.c: whether that many more jobs may wait; else rq->result says why not. Insert one, with
- * its id and times set: the store's error. */
+/* submit.c: whether that many more jobs may wait; else rq->result says why not. Insert one,
+ * with its id and times set: the store's error. */
 bool submit_has_room(const struct turn *t, struct engine_request *rq, size_t count);
 int submit_insert(struct turn *t, struct job *job);
 

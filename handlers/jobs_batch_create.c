@@ -18,6 +18,7 @@
 #include "domain/json_items.h"
 #include "domain/json_text.h"
 #include "domain/suggest.h"
+#include "domain/unique.h"
 #include "engine/requests.h"
 #include "handlers/common.h"
 #include "handlers/idempotency.h"
@@ -33,13 +34,15 @@
 enum item_kind {
     ITEM_REFUSED = 'p',
     ITEM_ACCEPTED = 'a',
+    ITEM_EXISTING = 'e',  /* there is another one like it, which takes its place */
+    ITEM_DUPLICATE = 'd', /* there is, and it is in the way: refused */
 };
 
 struct item {
     enum item_kind kind;
-    size_t job;        /* ACCEPTED: in request.jobs */
-    struct uuid7 id;   /* ACCEPTED: once it is submitted */
-    int status;        /* REFUSED */
+    size_t job;        /* in request.jobs, unless REFUSED */
+    struct uuid7 id;   /* its own, or that of the other one: once it is submitted */
+    int status;        /* REFUSED and DUPLICATE */
     size_t problem_at; /* the same: in problems */
     size_t problem_len;
 };
@@ -53,6 +56,7 @@ struct batch {
     size_t count;
     size_t capacity;     /* of items and of request.jobs */
     struct buf problems; /* one after the other */
+    bool has_results;    /* what the engine has said is in items */
 };
 
 static void batch_free(void *state)
@@ -63,6 +67,7 @@ static void batch_free(void *state)
     for (size_t i = 0; i < b->request.count; i++)
         job_fini(&b->request.jobs[i]);
     free(b->request.jobs);
+    free(b->request.results);
     free(b->items);
     buf_fini(&b->problems);
     free(b);
@@ -90,7 +95,22 @@ static void add_count(struct buf *out, const char *before, size_t number)
     buf_add(out, text, (size_t)len);
 }
 
-/* {"count":2,"ids":["...","..."]} */
+/* The indexes of those that were there before. */
+static void add_existing(struct buf *out, const struct batch *b)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->items[i].kind != ITEM_EXISTING)
+            continue;
+        add_count(out, any ? "," : ",\"existing\":[", i);
+        any = true;
+    }
+    if (any)
+        buf_add_char(out, ']');
+}
+
+/* {"count":2,"ids":["...","..."],"existing":[1]} */
 static int answer_ids(const struct batch *b, struct http_resp *rs)
 {
     struct buf out = { 0 };
@@ -104,14 +124,17 @@ static int answer_ids(const struct batch *b, struct http_resp *rs)
             buf_add_char(&out, ',');
         add_id(&out, b->items[i].id);
     }
-    buf_add_str(&out, "]}");
+    buf_add_char(&out, ']');
+    add_existing(&out, b);
+    buf_add_char(&out, '}');
     len = out.len;
     return http_reply_bytes(rs, 202, "application/json", buf_steal(&out), len);
 }
 
 static void add_accepted(struct buf *out, const struct item *item)
 {
-    buf_add_str(out, ",\"status\":202,\"id\":");
+    buf_add_str(out, item->kind == ITEM_EXISTING ? ",\"status\":200,\"id\":"
+                                                 : ",\"status\":202,\"id\":");
     add_id(out, item->id);
     buf_add_str(out, ",\"location\":\"/v1/jobs/");
     (void)uuid7_format(item->id, buf_reserve(out, UUID7_TEXT_SIZE));
@@ -137,7 +160,7 @@ static int answer_items(const struct batch *b, struct http_resp *rs)
     buf_add_str(&out, "{\"items\":[");
     for (size_t i = 0; i < b->count; i++) {
         add_count(&out, i > 0 ? ",{\"index\":" : "{\"index\":", i);
-        if (b->items[i].kind == ITEM_REFUSED)
+        if (b->items[i].problem_len > 0)
             add_refused(&out, b, &b->items[i]);
         else
             add_accepted(&out, &b->items[i]);
@@ -157,16 +180,57 @@ static int answer(const struct batch *b, struct http_resp *rs)
 static void refuse_one(struct batch *b, struct item *item, int code,
                        const struct faults *faults, const struct errinfo *why)
 {
+    AUTO(json) json_t *members = NULL;
     struct problem p = { .code = code,
                          .detail = why->text,
                          .request_id = b->submission.rq->request_id,
                          .faults = b->problems.len < PROBLEMS_MAX_BYTES ? faults : NULL };
 
+    if (why->fact_name)
+        p.members = members = json_pack("{s:s}", why->fact_name, why->fact);
     item->kind = ITEM_REFUSED;
     item->status = err_meta(code)->http_status;
     item->problem_at = b->problems.len;
     problem_add(&b->problems, &p);
     item->problem_len = b->problems.len - item->problem_at;
+}
+
+/* item->id is in its way. */
+static void refuse_duplicate(struct batch *b, struct item *item)
+{
+    struct errinfo e = { 0 };
+    char id[UUID7_TEXT_SIZE];
+    int code =
+        err_set(&e, ERR_DUPLICATE_JOB, "the job %s is there", uuid7_format(item->id, id));
+
+    refuse_one(b, item, err_fact(&e, code, "existing_job_id", id), NULL, &e);
+    item->kind = ITEM_DUPLICATE;
+}
+
+static void take_result(struct batch *b, struct item *item)
+{
+    const struct submit_result *result =
+        b->request.results ? &b->request.results[item->job] : NULL;
+
+    if (!result || !result->existing) {
+        item->id = b->request.jobs[item->job].id;
+        return;
+    }
+    item->kind = ITEM_EXISTING;
+    item->id = result->existing_id;
+    if (result->code < 0)
+        refuse_duplicate(b, item);
+}
+
+/* What the engine has said of each job, once. */
+static void take_results(struct batch *b)
+{
+    if (b->has_results)
+        return;
+    b->has_results = true;
+    for (size_t i = 0; i < b->count; i++)
+        if (b->items[i].kind == ITEM_ACCEPTED)
+            take_result(b, &b->items[i]);
 }
 
 /* -- what is remembered for an Idempotency-Key: 17 bytes for each job -------------------------
@@ -189,20 +253,13 @@ static uint64_t get_u64(const unsigned char *from)
     return number;
 }
 
-static void take_ids(struct batch *b)
-{
-    for (size_t i = 0; i < b->count; i++)
-        if (b->items[i].kind == ITEM_ACCEPTED)
-            b->items[i].id = b->request.jobs[b->items[i].job].id;
-}
-
 /* On the engine thread. */
 static void remember(const struct engine_request *rq, struct idempotency_record *record)
 {
     struct batch *b = (struct batch *)(uintptr_t)rq;
     unsigned char *to = mem_new0(b->count * REMEMBERED_BYTES + 1);
 
-    take_ids(b);
+    take_results(b);
     record->status = b->atomic ? 202 : 207;
     record->answer = (char *)to;
     record->answer_len = b->count * REMEMBERED_BYTES;
@@ -226,11 +283,15 @@ static int replay(struct batch *b, struct http_resp *rs)
     for (size_t i = 0; i < b->count; i++, from += REMEMBERED_BYTES) {
         struct item *item = &b->items[i];
 
-        if (from[0] == ITEM_ACCEPTED)
-            item->kind = ITEM_ACCEPTED;
-        else if (item->kind != ITEM_REFUSED)
-            refuse_one(b, item, ERR_VALIDATION, NULL, &refused);
         item->id = (struct uuid7){ .hi = get_u64(from + 1), .lo = get_u64(from + 9) };
+        if (from[0] == ITEM_ACCEPTED || from[0] == ITEM_EXISTING) {
+            item->kind = (enum item_kind)from[0];
+            item->problem_len = 0;
+        } else if (from[0] == ITEM_DUPLICATE) {
+            refuse_duplicate(b, item);
+        } else if (item->kind != ITEM_REFUSED) {
+            refuse_one(b, item, ERR_VALIDATION, NULL, &refused);
+        }
     }
     return answer(b, rs);
 }
@@ -305,6 +366,7 @@ static int add_job(struct batch *b, struct http_resp *rs, const struct json_part
         item->job = b->request.count++;
         return 0;
     }
+    item->kind = ITEM_REFUSED;
     if (b->atomic)
         return refuse_all(rs, r, &faults, b->count - 1, &e);
     refuse_one(b, item, r, &faults, &e);
@@ -431,6 +493,99 @@ static int check_faults(struct http_resp *rs)
     return err_set(&rs->err, ERR_VALIDATION, "there are %zu faults", rs->faults.total);
 }
 
+/* -- jobs that are like each other -----------------------------------------------------------
+ */
+
+struct unique_item {
+    const struct unique_rule *rule;
+    enum job_state state;
+    size_t index;
+};
+
+static int compare_unique(const void *one, const void *other)
+{
+    const struct unique_item *a = one;
+    const struct unique_item *b = other;
+    int r = memcmp(a->rule->digest, b->rule->digest, SHA256_BYTES);
+
+    return r != 0 ? r : (a->index > b->index) - (a->index < b->index);
+}
+
+static size_t list_unique(const struct batch *b, struct unique_item **ret_list)
+{
+    size_t count = 0;
+
+    *ret_list = mem_array0(b->count + 1, sizeof **ret_list);
+    for (size_t i = 0; i < b->count; i++) {
+        const struct job *job = &b->request.jobs[b->items[i].job];
+
+        if (b->items[i].kind == ITEM_ACCEPTED && job->unique)
+            (*ret_list)[count++] =
+                (struct unique_item){ .rule = job->unique, .state = job->state, .index = i };
+    }
+    return count;
+}
+
+/* Of a batch that is taken as a whole no job may be in the way of another one. */
+static void check_unique(const struct batch *b, struct http_resp *rs)
+{
+    AUTO(mem) struct unique_item *list = NULL;
+    size_t count = list_unique(b, &list);
+    size_t first = 0;    /* of those that are alike */
+    unsigned states = 0; /* of those before, by their bits */
+
+    qsort(list, count, sizeof *list, compare_unique);
+    for (size_t i = 0; i < count; i++) {
+        AUTO(mem) char *pointer = NULL;
+
+        if (i == 0 ||
+            memcmp(list[first].rule->digest, list[i].rule->digest, SHA256_BYTES) != 0) {
+            first = i;
+            states = 0;
+        }
+        if (list[i].rule->on_conflict == UNIQUE_REJECT && list[i].rule->states & states) {
+            pointer = mem_printf("#/jobs/%zu/unique", list[i].index);
+            faults_add(&rs->faults, pointer, "duplicate-job", "jobs/%zu is like this one",
+                       list[first].index);
+        }
+        states |= 1u << list[i].state;
+    }
+}
+
+static bool any_unique(const struct batch *b)
+{
+    for (size_t i = 0; i < b->request.count; i++)
+        if (b->request.jobs[i].unique)
+            return true;
+    return false;
+}
+
+static void prepare_unique(struct batch *b, struct http_resp *rs)
+{
+    if (!any_unique(b))
+        return;
+    b->request.results = mem_array0(b->request.count, sizeof *b->request.results);
+    if (b->atomic)
+        check_unique(b, rs);
+}
+
+/* Those that have another one in their way, in the order of the request. */
+static void name_duplicates(const struct batch *b, struct http_resp *rs)
+{
+    for (size_t i = 0; b->request.results && i < b->count; i++) {
+        const struct submit_result *result = &b->request.results[b->items[i].job];
+        AUTO(mem) char *pointer = NULL;
+        char id[UUID7_TEXT_SIZE];
+
+        if (result->code >= 0)
+            continue;
+        pointer = mem_printf("#/jobs/%zu/unique", i);
+        faults_add(&rs->faults, pointer, "duplicate-job", "the job %s is %s",
+                   uuid7_format(result->existing_id, id),
+                   job_state_name(result->existing_state));
+    }
+}
+
 static int read_body(struct batch *b, struct http_req *rq, struct http_resp *rs)
 {
     struct json_part body;
@@ -463,10 +618,11 @@ static int committed(struct http_req *rq, struct http_resp *rs)
 
     idempotency_land(&b->idempotency);
     if (b->request.rq.result < 0) {
+        name_duplicates(b, rs);
         rs->err = b->request.rq.err;
         return b->request.rq.result;
     }
-    take_ids(b);
+    take_results(b);
     return answer(b, rs);
 }
 
@@ -482,6 +638,7 @@ static int submit(struct http_req *rq, struct http_resp *rs)
 
     if (b->request.count == 0)
         return answer(b, rs); /* not atomic, and none is valid */
+    b->request.atomic = b->atomic;
     b->request.rq.op = ENGINE_SUBMIT_MANY;
     b->request.rq.done = on_done;
     b->request.rq.ctx = rq;
@@ -512,7 +669,9 @@ int h_batch_create_jobs(struct http_req *rq, struct http_resp *rs)
     r = idempotency_look(&b->idempotency, rq, rs, &b->request.rq, remember);
     if (r == IDEMPOTENCY_REPLAYED)
         return replay(b, rs);
-    if (r == 0)
-        r = check_faults(rs);
+    if (r < 0)
+        return r;
+    prepare_unique(b, rs);
+    r = check_faults(rs);
     return r < 0 ? r : submit(rq, rs);
 }

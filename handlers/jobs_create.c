@@ -33,15 +33,16 @@ static int answer(struct creation *c, struct http_resp *rs)
 {
     const struct job *job = &c->submit.job;
     bool final = job_state_is_final(job->state);
+    bool is_there = final || c->submit.result.existing;
 
     waiting_set_applied(&c->waiting, rs);
     if (c->idempotency.replayed && !final)
         return idempotency_reply(&c->idempotency, rs);
     common_set_job_path(rs, "Location", job->id);
-    if (final)
+    if (is_there)
         common_set_job_path(rs, "Content-Location", job->id);
     idempotency_set_replayed(&c->idempotency, rs);
-    return common_reply_job(rs, final ? 200 : 202, job);
+    return common_reply_job(rs, is_there ? 200 : 202, job);
 }
 
 /* Whether the job is final; when that cannot be read, waiting on is of no use either. */
@@ -100,6 +101,8 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     struct creation *c = rq->state;
 
     if (c->submit.rq.result < 0) {
+        if (c->submit.result.existing)
+            http_problem_text(rs, "state", job_state_name(c->submit.result.existing_state));
         rs->err = c->submit.rq.err;
         return c->submit.rq.result;
     }
@@ -107,6 +110,8 @@ static int committed(struct http_req *rq, struct http_resp *rs)
         return woken(rq, rs);
     if (c->waiting.granted_seconds > 0)
         return wait_for_end(rq, rs);
+    if (c->submit.result.existing)
+        read_again(rq, &c->submit.job); /* with its outcome */
     return answer(c, rs);
 }
 
@@ -129,7 +134,7 @@ static void remember(const struct engine_request *request, struct idempotency_re
 {
     const struct submit_request *submit = (const struct submit_request *)request;
 
-    idempotency_remember_job(record, 202, &submit->job);
+    idempotency_remember_job(record, submit->result.existing ? 200 : 202, &submit->job);
 }
 
 /* The request has been made before: its job may have ended meanwhile. */

@@ -67,6 +67,11 @@ struct store_backend {
     int (*jobs_repool)(struct store *st, const char *function, const char *pool,
                        struct errinfo *e);
     int (*jobs_owned)(struct store *st, struct store_owned **ret_items, struct errinfo *e);
+    int (*unique_find)(struct store *st, const unsigned char digest[SHA256_BYTES],
+                       struct store_alike *items, size_t max, struct errinfo *e);
+    int (*unique_insert)(struct store *st, struct uuid7 id,
+                         const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,
+                         struct errinfo *e);
     int (*idempotency_insert)(struct store *st, const struct idempotency_record *record,
                               struct errinfo *e);
     int (*idempotency_expire)(struct store *st, usec_t until_us, size_t max,

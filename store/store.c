@@ -163,6 +163,21 @@ int store_jobs_owned(struct store *st, struct store_owned **ret_items, struct er
     return st->backend->jobs_owned(st, ret_items, e);
 }
 
+int store_unique_find(struct store *st, const unsigned char digest[SHA256_BYTES],
+                      struct store_alike *items, size_t max, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->unique_find(st, digest, items, max, e);
+}
+
+int store_unique_insert(struct store *st, struct uuid7 id,
+                        const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,
+                        struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->unique_insert(st, id, digest, oldest, e);
+}
+
 int store_idempotency_insert(struct store *st, const struct idempotency_record *record,
                              struct errinfo *e)
 {

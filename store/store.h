@@ -149,6 +149,21 @@ struct store_owned {
 /* All of them, as a heap array that the caller frees. Returns the count. */
 int store_jobs_owned(struct store *st, struct store_owned **ret_items, struct errinfo *e);
 
+/* A job that is like another one. */
+struct store_alike {
+    struct uuid7 id;
+    enum job_state state;
+    usec_t created_at_us;
+};
+/* Jobs are alike that were given the same digest: at most max of them, the newest first.
+ * Returns how many. */
+int store_unique_find(struct store *st, const unsigned char digest[SHA256_BYTES],
+                      struct store_alike *items, size_t max, struct errinfo *e);
+/* Give a job its digest. Those that are older than `oldest` lose theirs; zero: none does. */
+int store_unique_insert(struct store *st, struct uuid7 id,
+                        const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,
+                        struct errinfo *e);
+
 /* Remember a request and its answer; an older one of the same scope is forgotten. */
 int store_idempotency_insert(struct store *st, const struct idempotency_record *record,
                              struct errinfo *e);

@@ -18,6 +18,7 @@ static const char REMOVE[] = "DELETE FROM job WHERE id = ?1";
 static const char REMOVE_PAYLOAD[] = "DELETE FROM job_payload WHERE job_id = ?1";
 static const char REMOVE_ATTEMPTS[] = "DELETE FROM attempt WHERE job_id = ?1";
 static const char REMOVE_OUTPUT[] = "DELETE FROM attempt_output WHERE job_id = ?1";
+static const char REMOVE_UNIQUE[] = "DELETE FROM job_unique WHERE job_id = ?1";
 /* A job that was removed has a key that is never given out again. */
 static const char BURY[] =
     "INSERT INTO tombstone (id, id_rand, expired_at_us, attempts, tenant)"
@@ -127,6 +128,8 @@ static int remove_related(struct db *db, struct uuid7 id, const struct remains *
         r = remove_rows(db, REMOVE_ATTEMPTS, id, e);
     if (r >= 0 && had->last.attempt > 0)
         r = remove_rows(db, REMOVE_OUTPUT, id, e);
+    if (r >= 0)
+        r = remove_rows(db, REMOVE_UNIQUE, id, e);
     return r;
 }
 

@@ -18,6 +18,7 @@ EMBED(migration_0007, "store/migrations/0007-removal.sqlite.sql");
 EMBED(migration_0008, "store/migrations/0008-batches.sqlite.sql");
 EMBED(migration_0009, "store/migrations/0009-batch-log.sqlite.sql");
 EMBED(migration_0010, "store/migrations/0010-labels.sqlite.sql");
+EMBED(migration_0011, "store/migrations/0011-unique.sqlite.sql");
 
 static const struct migration known[] = {
     { 1, migration_0001 },
@@ -30,6 +31,7 @@ static const struct migration known[] = {
     { 8, migration_0008 },
     { 9, migration_0009 },
     { 10, migration_0010 },
+    { 11, migration_0011 },
 };
 
 static const char USER_VERSION[] = "SELECT user_version FROM pragma_user_version";

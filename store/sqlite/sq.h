@@ -161,6 +161,12 @@ int sq_read_jobs(struct store_reader *rd, const struct store_query *query,
 int sq_read_job_count(struct store_reader *rd, const struct store_filter *filter,
                       int64_t *ret_count, bool *ret_exact, struct errinfo *e);
 
+/* job_unique.c */
+int sq_unique_find(struct store *st, const unsigned char digest[SHA256_BYTES],
+                   struct store_alike *items, size_t max, struct errinfo *e);
+int sq_unique_insert(struct store *st, struct uuid7 id, const unsigned char digest[SHA256_BYTES],
+                     struct uuid7 oldest, struct errinfo *e);
+
 /* idempotency.c */
 int sq_idempotency_insert(struct store *st, const struct idempotency_record *record,
                           struct errinfo *e);

@@ -50,6 +50,8 @@ static void use_writer(struct store_fixture *f, struct uuid7 id)
     struct uuid7 due[2];
     struct job job = { 0 };
     const struct idempotency_record answer = { .status = 202 };
+    const unsigned char digest[SHA256_BYTES] = { 0 };
+    struct store_alike alike;
     struct outcome o;
     int64_t number;
 
@@ -72,6 +74,8 @@ static void use_writer(struct store_fixture *f, struct uuid7 id)
     assert_int_equal(store_last_key(f->st, &number, &f->e), 0);
     assert_true(store_jobs_owned(f->st, &owned, &f->e) > 0);
     free(owned);
+    assert_int_equal(store_unique_find(f->st, digest, &alike, 1, &f->e), 0);
+    assert_int_equal(store_unique_insert(f->st, id, digest, id, &f->e), 0);
     assert_int_equal(store_idempotency_insert(f->st, &answer, &f->e), 0);
     assert_int_equal(store_idempotency_expire(f->st, 1, 1, &number, &f->e), 1);
     assert_int_equal(store_jobs_repool(f->st, NULL, "x", &f->e), 1);
