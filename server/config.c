@@ -312,6 +312,19 @@ static int check_identity(const char *text, struct errinfo *e)
     return identities_add(&list, text, e);
 }
 
+/* "https://host" or "https://host:port", as browsers send it: without a path. */
+static int check_origin(const char *text, struct errinfo *e)
+{
+    const char *host = strstr(text, "://");
+
+    if (text_equal(text, "*") || text_equal(text, "null"))
+        return 0;
+    if (!host || host == text || host[3] == 0 || strpbrk(host + 3, "/ ?#@"))
+        return err_set(e, ERR_CONFIG, "\"%.60s\" is not an origin such as https://example.org",
+                       text);
+    return 0;
+}
+
 static void check_list(struct loader *l, const char *key, const struct text_list *list,
                        int (*check)(const char *text, struct errinfo *e))
 {
@@ -334,6 +347,7 @@ static void load_document(struct loader *l, const struct raw_file *file)
     check_list(l, "listen", &l->settings->listen, check_address);
     check_list(l, "trusted_proxies", &l->settings->trusted_proxies, check_proxy);
     check_list(l, "identities", &l->settings->identities, check_identity);
+    check_list(l, "cors_origins", &l->settings->cors_origins, check_origin);
     for (unsigned i = 0; i < file->functions_count; i++)
         config_load_function(l, &file->functions[i], i);
 }

@@ -25,8 +25,6 @@
 #include "server/key_file.h"
 #include "store/store.h"
 
-/* Longer than the 60 s of common gateways, so that they are the ones to close. */
-#define IDLE_TIMEOUT_US  (75 * USEC_PER_SEC)
 #define HTTP_THREADS_MAX 16 /* when the number of CPUs decides */
 
 /* Descriptors. A connection may hold the file that it sends, too; each thread has its own for
@@ -238,7 +236,13 @@ static int start_http(struct front *f, struct errinfo *e)
         .max_batch_body_bytes = (size_t)s->max_batch_body_bytes,
         .max_connections = (unsigned)f->connections,
         .threads = http_threads(s),
-        .idle_timeout_us = IDLE_TIMEOUT_US,
+        .max_connections_per_address = (unsigned)s->max_connections_per_address,
+        .max_header_bytes = (size_t)s->max_header_bytes,
+        .header_timeout_us = s->header_timeout_us,
+        .body_timeout_us = s->body_timeout_us,
+        .idle_timeout_us = s->keepalive_timeout_us,
+        .cors_origins = (const char *const *)s->cors_origins.items,
+        .cors_origin_count = s->cors_origins.count,
         .trusted_proxies = &f->trusted_proxies,
         .auth = auth_for_http(f->auth),
         .loopback_only = !s->insecure,

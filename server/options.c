@@ -128,6 +128,31 @@ const struct option options[] = {
               "cert:NAME of a client certificate, or uid:NUMBER at a Unix socket, * for all; then\n"
               "tenant=acme scopes=jobs:read,jobs:write. May be given several times\n"
               "(JOBD_IDENTITIES: separated by semicolons)." },
+    { NAMED("cors_origins", "cors-origins", "JOBD_CORS_ORIGINS"), AT(cors_origins),
+      .kind = OPTION_LIST, .arg = "ORIGIN",
+      .help = "Web pages that may call jobd, by their origin (https://ops.example.org);\n"
+              "*: all. Cookies are never accepted. May be given several times." },
+    { NAMED("max_connections_per_address", "max-connections-per-address",
+            "JOBD_MAX_CONNECTIONS_PER_ADDRESS"), AT(max_connections_per_address),
+      .kind = OPTION_NUMBER, .arg = "N", .min = 0, .max = 1000000, .otherwise = "0",
+      .help = "Of these, what one address may have; 0: half of them, this machine all.\n"
+              "Does not hold for trusted_proxies." },
+    { NAMED("max_header_bytes", "max-header-bytes", "JOBD_MAX_HEADER_BYTES"),
+      AT(max_header_bytes), .kind = OPTION_BYTES, .arg = "SIZE", .min = 4 * KIB, .max = 256 * KIB,
+      .otherwise = "12KiB",
+      .help = "The largest head of a request. Each connection keeps so much memory." },
+    { NAMED("header_timeout", "header-timeout", "JOBD_HEADER_TIMEOUT"), AT(header_timeout_us),
+      .kind = OPTION_DURATION, .arg = "TIME", .min = 10 * USEC_PER_MS, .max = 3600 * USEC_PER_SEC,
+      .otherwise = "20s",
+      .help = "How long a client may take to send the head of a request." },
+    { NAMED("body_timeout", "body-timeout", "JOBD_BODY_TIMEOUT"), AT(body_timeout_us),
+      .kind = OPTION_DURATION, .arg = "TIME", .min = 10 * USEC_PER_MS, .max = 3600 * USEC_PER_SEC,
+      .otherwise = "60s",
+      .help = "How long it may take to send a request, and longer by one second for each KiB." },
+    { NAMED("keepalive_timeout", "keepalive-timeout", "JOBD_KEEPALIVE_TIMEOUT"),
+      AT(keepalive_timeout_us), .kind = OPTION_DURATION, .arg = "TIME", .min = USEC_PER_SEC,
+      .max = 3600 * USEC_PER_SEC, .otherwise = "75s",
+      .help = "How long a connection stays open between requests: longer than a gateway's." },
 };
 /* clang-format on */
 const size_t options_count = COUNT_OF(options);
@@ -297,6 +322,7 @@ void settings_fini(struct settings *s)
     text_list_fini(&s->identities);
     free(s->identity_header);
     free(s->api_keys_file);
+    text_list_fini(&s->cors_origins);
     free(s->data_dir);
     function_table_fini(&s->functions);
     *s = (struct settings){ 0 };

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "server/http/auth.h"
+#include "server/http/cors.h"
 #include "server/http/gunzip.h"
 #include "server/http/loopback.h"
 
@@ -77,6 +78,9 @@ static int check_target(struct arrival *a)
 
     if (r->uri_too_long)
         return err_set(&r->rs.err, ERR_URI_TOO_LONG, "shorten the query or the path");
+    if (r->conf->max_header_bytes > 0 && r->seen.bytes > r->conf->max_header_bytes)
+        return err_set(&r->rs.err, ERR_HEADERS_TOO_LARGE, "at most %zu bytes are accepted",
+                       r->conf->max_header_bytes);
     if (strchr(r->uri, ' ') || strchr(r->query_raw, ' '))
         return refuse_framing(a, "the request target has a blank");
     if (r->rq.path[0] == '/' || (text_equal(a->method, "OPTIONS") && text_equal(r->uri, "*")))
@@ -118,6 +122,8 @@ static int check_host(struct arrival *a)
         return err_set(&r->rs.err, ERR_FORBIDDEN_HOST,
                        "use localhost, 127.0.0.1 or [::1] as the host");
     if (!changes_something(a->method))
+        return 0;
+    if (cors_allows(r))
         return 0;
     if ((r->seen.origin && !loopback_origin(r->seen.origin)) ||
         (r->seen.fetch_site && text_equal(r->seen.fetch_site, "cross-site")))

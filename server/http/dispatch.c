@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "domain/trace.h"
 #include "server/http/auth.h"
+#include "server/http/cors.h"
 #include "server/http/problem.h"
 
 /* -- suspend and resume ----------------------------------------------------------------------
@@ -153,7 +154,11 @@ static void add_common_headers(struct request *r)
     /* Borrowed: it lives as long as the request, and MHD copies it. */
     answer_set_static(a, "X-Request-Id", r->rq.request_id);
     answer_set_static(a, "X-Content-Type-Options", "nosniff");
-    answer_set_static(a, "Vary", "Accept, Authorization, Prefer");
+    answer_set_static(a, "Vary",
+                      r->conf->cors_origin_count > 0 ? "Accept, Authorization, Prefer, Origin"
+                                                     : "Accept, Authorization, Prefer");
+    if (r->seen.origin)
+        cors_add_headers(r);
     if (!answer_header(a, "Cache-Control"))
         answer_set_static(a, "Cache-Control",
                           answer_header(a, "ETag") ? "private, no-cache" : "no-store");

@@ -147,7 +147,7 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
     struct seen_headers *seen = cls;
 
     (void)kind;
-    (void)value_len;
+    seen->bytes += name_len + value_len + sizeof ": \r\n" - 1;
     if (memchr(name, ' ', name_len) || memchr(name, '\t', name_len))
         seen->bad_name = true;
     if (!value)

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/uuid7.h"
+#include "server/http/connections.h"
 #include "server/http/http.h"
 #include "server/http/peer.h"
 #include "server/http/prefer.h"
@@ -53,6 +54,7 @@ struct seen_headers {
     const char *content_length;
     const char *transfer_encoding;
     const char *idempotency_key;
+    size_t bytes; /* of all of them, as sent */
     bool expects_continue;
     bool bad_name;    /* a name with a blank: others may see another header there */
     bool conflicting; /* a line that may come once came twice */
@@ -75,7 +77,8 @@ struct request {
     struct http_thread *thread;
     const struct http_conf *conf; /* thread->conf */
     struct MHD_Connection *connection;
-    usec_t started_us; /* monotonic */
+    struct connection *line; /* NULL: without deadlines */
+    usec_t started_us;       /* monotonic */
     enum request_stage stage;
     atomic_int phase; /* enum phase in dispatch.c */
 
@@ -93,6 +96,7 @@ struct request {
 
     struct gunzip *gunzip; /* for a body that comes compressed, else NULL */
     struct buf body;
+    uint64_t arrived_bytes;   /* of the body, as sent */
     uint64_t discarded_bytes; /* of a body that nobody reads */
 
     char id_text[UUID7_TEXT_SIZE];

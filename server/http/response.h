@@ -13,7 +13,7 @@
 
 #include "server/http/http.h"
 
-#define ANSWER_HEADERS_MAX 20
+#define ANSWER_HEADERS_MAX 24
 #define ANSWER_ROOM_SIZE   512
 
 enum answer_kind {

@@ -17,10 +17,10 @@
 
 /* What libmicrohttpd 0.9.75 answers by itself, before this file hears of a request, with pages
  * of its own and without the common headers: 400 for a malformed request line, header, chunk or
- * length, 413 for a length beyond 64 bits, 414 and 431 when the head does not fit into
- * CONNECTION_MEMORY_BYTES, 505 for other versions. It closes the connection after each of them.
- * Its strict mode is off, because its answers are worse than chain.c's: the head of the one for
- * a missing Host is sent twice.
+ * length, 413 for a length beyond 64 bits, 414 and 431 when the head does not fit into its
+ * memory (which is larger than what chain.c refuses), 505 for other versions. It closes the
+ * connection after each of them. Its strict mode is off, because its answers are worse than
+ * chain.c's: the head of the one for a missing Host is sent twice.
  *
  * MHD answers `Connection: close` when a response is queued in the first call of the access
  * handler, so the first call only judges the headers, and the answer waits for the next call
@@ -33,7 +33,7 @@
  */
 /* MHD clears all of it for every request, so more costs time, and keeps it for each connection.
  */
-#define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
+#define MEMORY_FOR_THE_REST_BYTES ((size_t)4 * 1024)
 /* Between two tries of a daemon to accept while there are no descriptors. */
 #define ACCEPT_PAUSE_MS 100
 /* How long http_server_free() waits for answers on their way. */
@@ -49,6 +49,7 @@ struct http_daemon {
 struct http_server {
     struct http_conf conf;
     struct router *router;
+    struct connections *connections;
     atomic_bool quiescing;
     atomic_uint running; /* requests between their last byte and the end of their answer */
     int drained_fd;      /* eventfd: written when running falls to 0 while quiescing */
@@ -59,12 +60,70 @@ struct http_server {
 /* -- callbacks: on the thread of one daemon --------------------------------------------------
  */
 
+static struct connection *line_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info->socket_context;
+}
+
+static enum MHD_Result on_arrival(void *cls, const struct sockaddr *address, socklen_t len)
+{
+    struct http_daemon *d = cls;
+
+    (void)len;
+    return connections_admit(d->server->connections, address) ? MHD_YES : MHD_NO;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http_daemon *d = cls;
+    struct connections *cs = d->server->connections;
+    int fd;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        connection_leave(cs, *context);
+        return;
+    }
+    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    *context = connection_enter(
+        cs, fd, true,
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+}
+
 /* MHD cuts the request target up later, so this is the only sight of it as it was sent. */
 static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     struct http_daemon *d = cls;
+    struct request *r = request_new(&d->thread, connection, uri);
 
-    return request_new(&d->thread, connection, uri);
+    r->line = line_of(connection);
+    (void)connection_awaits_head(r->line, r->started_us); /* too late: found out below */
+    return r;
+}
+
+static enum MHD_Result on_head(struct http_daemon *d, struct request *r, const char *method,
+                               const char *version)
+{
+    r->stage = REQUEST_ARRIVED;
+    if (!chain_admit(r, method, version))
+        return connection_awaits_body(r->line, r->started_us, 0) ? MHD_YES : MHD_NO;
+    if (!connection_awaits_answer(r->line))
+        return MHD_NO;
+    atomic_fetch_add(&d->server->running, 1);
+    return dispatch_answer(r, r->refusal);
+}
+
+static enum MHD_Result on_body(struct request *r, const char *part, size_t *len)
+{
+    bool more = request_add_body(r, part, *len);
+
+    r->arrived_bytes += *len;
+    *len = 0;
+    return more && connection_awaits_body(r->line, r->started_us, r->arrived_bytes) ? MHD_YES
+                                                                                    : MHD_NO;
 }
 
 static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url,
@@ -79,18 +138,12 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
     (void)url;
     switch (r->stage) {
     case REQUEST_NEW:
-        r->stage = REQUEST_ARRIVED;
-        if (!chain_admit(r, method, version))
-            return MHD_YES;
-        atomic_fetch_add(&d->server->running, 1);
-        return dispatch_answer(r, r->refusal);
+        return on_head(d, r, method, version);
     case REQUEST_ARRIVED:
-        if (*upload_data_size > 0) {
-            bool more = request_add_body(r, upload_data, *upload_data_size);
-
-            *upload_data_size = 0;
-            return more ? MHD_YES : MHD_NO;
-        }
+        if (*upload_data_size > 0)
+            return on_body(r, upload_data, upload_data_size);
+        if (!connection_awaits_answer(r->line))
+            return MHD_NO;
         request_end_body(r);
         atomic_fetch_add(&d->server->running, 1);
         return dispatch_run(r);
@@ -112,6 +165,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 
     (void)connection;
     (void)toe;
+    if (r)
+        connection_awaits_request(r->line, clock_mono_us());
     *con_cls = request_free(r);
     if (was_running && atomic_fetch_sub(&s->running, 1) == 1 && atomic_load(&s->quiescing))
         (void)eventfd_write(s->drained_fd, 1); /* can fail only when it is set already */
@@ -155,13 +210,14 @@ static int daemon_start(struct http_daemon *d, int listen_fd, struct errinfo *e)
     d->mhd = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
             MHD_USE_ERROR_LOG,
-        0, NULL, NULL, on_access, d, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, d->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        connections > 0 ? connections : 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds,
-        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, d, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, d, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
-        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_END);
+        0, on_arrival, d, on_access, d, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
+        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, d->listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, connections > 0 ? connections : 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, conf->max_header_bytes + MEMORY_FOR_THE_REST_BYTES,
+        MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_URI_LOG_CALLBACK,
+        on_request_line, d, MHD_OPTION_NOTIFY_COMPLETED, on_completed, d,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0,
+        MHD_OPTION_END);
     if (!d->mhd)
         return err_sys(e, "start the HTTP server");
     return 0;
@@ -181,6 +237,20 @@ static void daemons_prepare(struct http_server *s)
         };
 }
 
+static int watch_connections(struct http_server *s, struct errinfo *e)
+{
+    const struct connections_conf conf = {
+        .header_timeout_us = s->conf.header_timeout_us,
+        .body_timeout_us = s->conf.body_timeout_us,
+        .idle_timeout_us = s->conf.idle_timeout_us,
+        .max = s->conf.max_connections,
+        .max_per_address = s->conf.max_connections_per_address,
+        .exempt = s->conf.trusted_proxies,
+    };
+
+    return connections_new(&conf, &s->connections, e);
+}
+
 int http_server_new(const struct http_conf *conf, struct http_server **ret_server,
                     struct errinfo *e)
 {
@@ -188,10 +258,15 @@ int http_server_new(const struct http_conf *conf, struct http_server **ret_serve
     int r;
 
     s->conf = *conf;
+    if (s->conf.max_header_bytes == 0)
+        s->conf.max_header_bytes = HTTP_HEADER_BYTES;
     s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->drained_fd < 0)
         return err_sys(e, "eventfd");
     r = router_new(conf->routes, conf->route_count, &s->router, e);
+    if (r < 0)
+        return r;
+    r = watch_connections(s, e);
     if (r < 0)
         return r;
     daemons_prepare(s);
@@ -247,6 +322,7 @@ struct http_server *http_server_free(struct http_server *s)
         request_free_spares(&s->daemons[i].thread);
         fd_fini(&s->daemons[i].listen_fd);
     }
+    s->connections = connections_free(s->connections);
     fd_fini(&s->drained_fd);
     free(s->daemons);
     s->router = router_free(s->router);

@@ -46,6 +46,7 @@ struct http_auth {
     void (*release)(void *ctx, const struct principal *p);
     void *ctx;
 };
+#define HTTP_HEADER_BYTES ((size_t)12 * 1024)
 
 struct http_conf {
     const int *listen_fds; /* bound and listening; borrowed for the server's life */
@@ -59,6 +60,12 @@ struct http_conf {
     unsigned threads;         /* for each listening socket; 0 is 1 */
     usec_t idle_timeout_us;   /* keep-alive: longer than a gateway's, so that it is the one to
                                  close */
+    size_t max_header_bytes;  /* all header lines together; 0: HTTP_HEADER_BYTES */
+    usec_t header_timeout_us; /* server/http/connections.h */
+    usec_t body_timeout_us;
+    unsigned max_connections_per_address; /* the same */
+    const char *const *cors_origins;      /* web pages that may call; "*": all */
+    size_t cors_origin_count;
     const struct trusted_proxies *trusted_proxies; /* borrowed; NULL: none */
     const struct http_auth *auth; /* borrowed; NULL: everybody may do everything */
     bool loopback_only; /* refuse a Host that is not loopback, unless credentials are needed */

@@ -301,6 +301,8 @@ static const struct {
       "t.yaml:3: listen[1]: \"nowhere\" is not an address" },
     { "trusted_proxies: [10.0.0.0/8,\n unix, 10.0.0.1/8]\n",
       "t.yaml:2: trusted_proxies[2]: \"10.0.0.1/8\": the address has bits beyond its prefix" },
+    { "cors_origins: ['https://a.example', 'https://a.example/']\n",
+      "t.yaml:1: cors_origins[1]: \"https://a.example/\" is not an origin" },
     /* functions */
     { "functions:\n  - command: [wc]\n", "t.yaml:2: functions[0]: a function needs a name" },
     { "functions:\n  - name: a b\n" COMMAND,
