@@ -37,6 +37,8 @@ static int check_framing(struct arrival *a)
     const struct seen_headers *seen = &a->r->seen;
     int64_t length = 0;
 
+    if (seen->torn)
+        return refuse_framing(a, "a header line is folded, or holds a NUL");
     if (seen->bad_name)
         return refuse_framing(a, "a header's name has a blank");
     if (seen->conflicting)
@@ -72,16 +74,29 @@ static int set_request_id(struct arrival *a)
     return 0;
 }
 
+/* MHD hands out the target up to its first NUL, but the version lies behind the whole of it. */
+static bool target_has_nul(const struct arrival *a)
+{
+    uintptr_t from = (uintptr_t)a->r->uri_at, version = (uintptr_t)a->version;
+    size_t len = strlen(a->r->uri) + (a->r->query_raw[0] ? strlen(a->r->query_raw) + 1 : 0);
+
+    return !a->r->uri_too_long && version > from + len + 2 &&
+           version - from < a->r->conf->max_header_bytes;
+}
+
 static int check_target(struct arrival *a)
 {
     struct request *r = a->r;
+
+    if (target_has_nul(a))
+        return refuse_framing(a, "the request target has a NUL");
 
     if (r->uri_too_long)
         return err_set(&r->rs.err, ERR_URI_TOO_LONG, "shorten the query or the path");
     if (r->conf->max_header_bytes > 0 && r->seen.bytes > r->conf->max_header_bytes)
         return err_set(&r->rs.err, ERR_HEADERS_TOO_LARGE, "at most %zu bytes are accepted",
                        r->conf->max_header_bytes);
-    if (strchr(r->uri, ' ') || strchr(r->query_raw, ' '))
+    if (strpbrk(r->uri, " \t") || strpbrk(r->query_raw, " \t"))
         return refuse_framing(a, "the request target has a blank");
     if (r->rq.path[0] == '/' || (text_equal(a->method, "OPTIONS") && text_equal(r->uri, "*")))
         return 0;

@@ -79,6 +79,7 @@ struct request *request_new(struct http_thread *thread, struct MHD_Connection *c
     r->rs.body = &r->answer;
     r->rq.service = thread->conf->service;
     r->rq.principal = &principal_anybody;
+    r->uri_at = uri;
     r->uri_too_long = len > URI_MAX_BYTES;
     if (r->uri_too_long || len == 0)
         set_uri(r, "/", 1);
@@ -140,6 +141,30 @@ static bool is_header(const char *name, const char *wanted)
     return strcasecmp(name, wanted) == 0;
 }
 
+/* libmicrohttpd 0.9.75 adds what a folded line continues to the name of the header, and ends a
+ * value at a NUL: "Transfer-Encoding:\r\n chunked" would be no Transfer-Encoding here, and one
+ * for a gateway that unfolds it. In its buffer both leave a gap between what should adjoin:
+ *     name NUL blanks value NUL [NUL] next name ... */
+static bool adjoins(const struct seen_headers *seen, const char *name, size_t name_len,
+                    const char *value)
+{
+    uintptr_t name_at = (uintptr_t)name, value_at = (uintptr_t)value;
+    uintptr_t before = (uintptr_t)seen->line_end;
+
+    if (before != 0 && name_at != before + 1 && name_at != before + 2)
+        return false;
+    return value_at > name_at + name_len &&
+           value_at - name_at - name_len <= 1 + strspn(name + name_len + 1, " \t");
+}
+
+static void check_line(struct seen_headers *seen, const char *name, size_t name_len,
+                       const char *value, size_t value_len)
+{
+    if (!value || !adjoins(seen, name, name_len, value))
+        seen->torn = true;
+    seen->line_end = value ? value + value_len : NULL;
+}
+
 /* Called for every line of every request: the length is the cheap half of the comparison. */
 static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char *name,
                                   size_t name_len, const char *value, size_t value_len)
@@ -147,8 +172,9 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
     struct seen_headers *seen = cls;
 
     (void)kind;
+    check_line(seen, name, name_len, value, value_len);
     seen->bytes += name_len + value_len + sizeof ": \r\n" - 1;
-    if (memchr(name, ' ', name_len) || memchr(name, '\t', name_len))
+    if (name_len == 0 || memchr(name, ' ', name_len) || memchr(name, '\t', name_len))
         seen->bad_name = true;
     if (!value)
         return MHD_YES;
@@ -209,7 +235,13 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char
 
 void request_scan_headers(struct request *r)
 {
-    (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_header, &r->seen);
+    struct seen_headers *seen = &r->seen;
+
+    (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_header, seen);
+    if (seen->line_end && seen->line_end[1] != 0) /* the empty line behind all has become NUL */
+        seen->torn = true;
+    if (!r->thread->sees_torn_lines)
+        seen->torn = false;
 }
 
 const char *http_method(const struct http_req *rq)

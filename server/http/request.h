@@ -35,6 +35,7 @@ struct http_thread {
     const struct http_conf *conf;
     const struct router *router;
     const atomic_bool *quiescing; /* answers say `Connection: close` */
+    bool sees_torn_lines;         /* see request_scan_headers() */
     struct uuid7_gen ids;
     struct request *spares; /* ended requests, for the next ones */
     size_t spare_count;
@@ -56,8 +57,10 @@ struct seen_headers {
     const char *idempotency_key;
     size_t bytes; /* of all of them, as sent */
     bool expects_continue;
-    bool bad_name;    /* a name with a blank: others may see another header there */
-    bool conflicting; /* a line that may come once came twice */
+    bool torn;            /* a line was folded, or holds a NUL */
+    const char *line_end; /* of the last one: the NUL behind its value */
+    bool bad_name;        /* a name with a blank: others may see another header there */
+    bool conflicting;     /* a line that may come once came twice */
     struct prefer prefer;
     struct accept accept;
 };
@@ -101,11 +104,12 @@ struct request {
 
     char id_text[UUID7_TEXT_SIZE];
     struct request *next_spare;
-    bool uri_too_long; /* then uri is "/" */
-    char *uri;         /* as sent, cut at "?" */
-    char *query_raw;   /* in uri, behind the "?"; "" */
-    char *path_work;   /* the copy of the path that the router cuts up */
-    char *uri_heap;    /* where these lie when uri_room is too small, else NULL */
+    const char *uri_at; /* MHD's own, only to see where it lies */
+    bool uri_too_long;  /* then uri is "/" */
+    char *uri;          /* as sent, cut at "?" */
+    char *query_raw;    /* in uri, behind the "?"; "" */
+    char *path_work;    /* the copy of the path that the router cuts up */
+    char *uri_heap;     /* where these lie when uri_room is too small, else NULL */
     char uri_room[REQUEST_URI_ROOM];
 };
 

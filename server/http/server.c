@@ -231,7 +231,10 @@ static void daemons_prepare(struct http_server *s)
     s->daemons = mem_array0(s->daemon_count + 1, sizeof *s->daemons);
     for (size_t i = 0; i < s->daemon_count; i++)
         s->daemons[i] = (struct http_daemon){
-            .thread = { .conf = &s->conf, .router = s->router, .quiescing = &s->quiescing },
+            .thread = { .conf = &s->conf,
+                        .router = s->router,
+                        .quiescing = &s->quiescing,
+                        .sees_torn_lines = strcmp(MHD_get_version(), "0.9.75") == 0 },
             .server = s,
             .listen_fd = -1,
         };
