@@ -10,6 +10,7 @@
 
 static const char config[] =
     "max_body_bytes: 64KiB\n"
+    "cors_origins: ['https://ops.example.org']\n"
     "functions:\n"
     "  - name: copy\n"
     "    command: [cat]\n";
@@ -132,6 +133,80 @@ static void a_segment_is_decoded_after_it_was_cut(void **state)
     assert_problem(&r, 400, "malformed-request");
 }
 
+/* -- web pages ----------------------------------------------------------------------------- */
+
+static void a_listed_page_may_ask_and_read(void **state)
+{
+    const struct api *a = *state;
+    const struct api_request preflight = {
+        .method = "OPTIONS",
+        .path = "/v1/jobs",
+        .headers = { "Origin: https://ops.example.org", "Access-Control-Request-Method: POST" },
+    };
+    const struct api_request submit = {
+        .path = "/v1/jobs",
+        .body = "{\"function\":\"copy\"}",
+        .headers = { "Origin: https://ops.example.org", "Sec-Fetch-Site: cross-site" },
+    };
+    AUTO_FINI(api_reply) struct api_reply p = { 0 }, r = { 0 };
+
+    api_send(a, &preflight, &p);
+    assert_status(&p, 204);
+    assert_header(&p, "Access-Control-Allow-Origin", "https://ops.example.org");
+    assert_header(&p, "Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS");
+    assert_non_null(strstr(api_header(&p, "Access-Control-Allow-Headers"), "Authorization"));
+    assert_header(&p, "Access-Control-Allow-Credentials", NULL);
+    assert_non_null(strstr(api_header(&p, "Vary"), "Origin"));
+    api_send(a, &submit, &r);
+    assert_status(&r, 202);
+    assert_header(&r, "Access-Control-Allow-Origin", "https://ops.example.org");
+    assert_non_null(strstr(api_header(&r, "Access-Control-Expose-Headers"), "Location"));
+}
+
+static void another_page_gets_nothing(void **state)
+{
+    const struct api *a = *state;
+    const struct api_request preflight = {
+        .method = "OPTIONS",
+        .path = "/v1/jobs",
+        .headers = { "Origin: https://evil.example", "Access-Control-Request-Method: POST" },
+    };
+    const struct api_request submit = {
+        .path = "/v1/jobs",
+        .body = "{\"function\":\"copy\"}",
+        .headers = { "Origin: https://evil.example" },
+    };
+    AUTO_FINI(api_reply) struct api_reply p = { 0 }, r = { 0 };
+
+    api_send(a, &preflight, &p);
+    assert_status(&p, 204);
+    assert_header(&p, "Access-Control-Allow-Origin", NULL);
+    assert_header(&p, "Access-Control-Allow-Methods", NULL);
+    assert_non_null(strstr(api_header(&p, "Vary"), "Origin"));
+    api_send(a, &submit, &r);
+    assert_problem(&r, 403, "forbidden-host");
+    assert_header(&r, "Access-Control-Allow-Origin", NULL);
+}
+
+/* -- heads ----------------------------------------------------------------------------------
+ */
+
+static void a_head_has_a_bound(void **state)
+{
+    const struct api *a = *state;
+    AUTO(mem) char *header = mem_new0(13001);
+    const struct api_request q = { .path = "/livez", .headers = { header } };
+    AUTO_FINI(api_reply) struct api_reply r = { 0 }, fine = { 0 };
+
+    memset(header, 'a', 13000);
+    memcpy(header, "X-A: ", 5);
+    api_send(a, &q, &r);
+    assert_problem(&r, 431, "headers-too-large");
+    header[11000] = 0;
+    api_send(a, &q, &fine);
+    assert_status(&fine, 200);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -140,6 +215,9 @@ int main(void)
         cmocka_unit_test(a_damaged_body_is_malformed),
         cmocka_unit_test(another_coding_is_told_which_are_known),
         cmocka_unit_test(a_segment_is_decoded_after_it_was_cut),
+        cmocka_unit_test(a_listed_page_may_ask_and_read),
+        cmocka_unit_test(another_page_gets_nothing),
+        cmocka_unit_test(a_head_has_a_bound),
     };
 
     api_configure(config);
