@@ -14,6 +14,7 @@
 
 #define JOB_NAME_MAX            128
 #define JOB_QUEUE_MAX           128
+#define JOB_QUEUE_DEFAULT       "default"
 #define JOB_PRIORITY_MIN        (-1000)
 #define JOB_PRIORITY_MAX        1000
 #define JOB_ARGS_MAX            1024

@@ -8,8 +8,6 @@
 #include "domain/json_text.h"
 #include "domain/trace.h"
 
-#define QUEUE_DEFAULT "default"
-
 /* ---- what the members mean to each other ------------------------------------------- */
 
 static void check_program(struct job_spec_draft *d)
@@ -133,7 +131,7 @@ static void fill_gaps(struct job_spec_draft *d)
     if (!d->sent[SPEC_GRACE])
         spec->grace_us = spec->fn ? spec->fn->grace_us : JOB_GRACE_DEFAULT_US;
     if (!spec->queue)
-        spec->queue = mem_str(QUEUE_DEFAULT);
+        spec->queue = mem_str(JOB_QUEUE_DEFAULT);
     job_spec_limits_fill(d);
     job_spec_retry_fill(d);
     job_spec_unique_fill(d);

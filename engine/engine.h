@@ -118,6 +118,7 @@ enum engine_op {
     ENGINE_SUBMIT_MANY,
     ENGINE_CANCEL,
     ENGINE_PURGE,
+    ENGINE_REWRITE,
     ENGINE_KEY,
     ENGINE_OP_MAX_
 };

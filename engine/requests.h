@@ -65,6 +65,16 @@ struct key_request {
     struct api_key key; /* INSERT: all of it; else its id and what changes */
 };
 
+/* ENGINE_REWRITE: a job becomes as `job` says: see store_job_rewrite() and, with requeue,
+ * store_job_requeue(). ERR_JOB_NOT_FOUND, ERR_INVALID_STATE or ERR_JOB_NOT_RETRYABLE,
+ * ERR_PRECONDITION_FAILED (it is at another version), ERR_QUEUE_FULL, ERR_DRAINING. */
+struct rewrite_request {
+    struct engine_request rq;
+    struct job job;
+    int64_t version;
+    bool requeue;
+};
+
 /* ENGINE_PURGE: stop a job and remove it with all that it has left. ERR_JOB_NOT_FOUND. */
 struct purge_request {
     struct engine_request rq;

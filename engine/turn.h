@@ -47,6 +47,7 @@ int submit_many_apply(struct turn *t, struct engine_request *rq);
 int cancel_apply(struct turn *t, struct engine_request *rq);
 int key_apply(struct turn *t, struct engine_request *rq);
 int purge_apply(struct turn *t, struct engine_request *rq);
+int rewrite_apply(struct turn *t, struct engine_request *rq);
 
 /* submit.c: whether that many more jobs may wait; else rq->result says why not. Insert one,
  * with its id and times set: the store's error. */
@@ -59,6 +60,9 @@ int idempotency_forget(struct turn *t);
 
 /* cancel.c: stop a job that is not final. Returns the state that it goes to, or < 0. */
 int cancel_job(struct turn *t, const struct job *job, const struct cancel_way *way);
+/* rewrite.c: the job that waits (requeue: that has failed or was canceled) at this version
+ * becomes as job says. < 0: the store's error. */
+int rewrite_job(struct turn *t, const struct job *job, int64_t version, bool requeue);
 /* purge.c: stop it and remove it. Returns 1: it is removed once it has ended; 0: it is gone; or
  * < 0. */
 int purge_job(struct turn *t, const struct job *job);

@@ -24,7 +24,7 @@ bool common_job_of_path(const char *path, struct uuid7 *ret_id)
     return path && text_starts(path, "/v1/jobs/", &id) && uuid7_parse(id, ret_id);
 }
 
-int common_set_creator(const struct http_req *rq, struct job *job, struct errinfo *e)
+int common_may_submit(const struct http_req *rq, const struct job *job, struct errinfo *e)
 {
     const struct principal *p = rq->principal;
 
@@ -41,6 +41,17 @@ int common_set_creator(const struct http_req *rq, struct job *job, struct errinf
         return err_set(e, ERR_QUEUE_FORBIDDEN,
                        "the queue \"%.100s\" is not one of those that the credential allows",
                        job->queue);
+    return 0;
+}
+
+int common_set_creator(const struct http_req *rq, struct job *job, struct errinfo *e)
+{
+    const struct principal *p = rq->principal;
+    int r;
+
+    r = common_may_submit(rq, job, e);
+    if (r < 0)
+        return r;
     job->tenant = mem_str(p->tenant);
     job->created_by = mem_str_or_null(p->key_id);
     return 0;

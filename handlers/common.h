@@ -27,6 +27,9 @@ static inline const struct service *common_service(const struct http_req *rq)
 int common_job_id(const struct http_req *rq, struct uuid7 *ret_id, struct errinfo *e);
 /* The id in "/v1/jobs/{id}"; false for any other path. */
 bool common_job_of_path(const char *path, struct uuid7 *ret_id);
+/* Whether the caller may have such a job run. ERR_INSUFFICIENT_SCOPE, ERR_FUNCTION_FORBIDDEN,
+ * ERR_QUEUE_FORBIDDEN. */
+int common_may_submit(const struct http_req *rq, const struct job *job, struct errinfo *e);
 /* A new job of this request: whose it is and who submits it, if he may. ERR_INSUFFICIENT_SCOPE
  * (a command without jobs:command), ERR_FUNCTION_FORBIDDEN, ERR_QUEUE_FORBIDDEN. */
 int common_set_creator(const struct http_req *rq, struct job *job, struct errinfo *e);

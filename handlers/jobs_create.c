@@ -9,6 +9,7 @@
 #include "domain/json_text.h"
 #include "engine/requests.h"
 #include "handlers/common.h"
+#include "handlers/creation.h"
 #include "handlers/idempotency.h"
 #include "handlers/submission.h"
 #include "handlers/waiting.h"
@@ -17,6 +18,7 @@ struct creation {
     struct submit_request submit; /* first; submit.job: as inserted, then as last read */
     struct idempotency idempotency;
     struct waiting waiting;
+    creation_document document; /* NULL: the body itself */
 };
 
 static void creation_free(void *state)
@@ -151,10 +153,18 @@ static int replay(struct http_req *rq, struct http_resp *rs)
 static int decode(const struct http_req *rq, struct http_resp *rs, const json_t *body,
                   struct job *ret_job)
 {
+    const struct creation *c = rq->state;
+    AUTO(json) json_t *made = NULL;
     struct submission s;
+    int r;
 
+    if (c->document) {
+        r = c->document(rq, body, &made, &rs->err);
+        if (r < 0)
+            return r;
+    }
     submission_init(&s, rq);
-    return submission_decode(&s, body, ret_job, &rs->faults, &rs->err);
+    return submission_decode(&s, made ? made : body, ret_job, &rs->faults, &rs->err);
 }
 
 /* ?validate_only=true: the job that it would be, of which nothing is kept (AIP-163). */
@@ -173,7 +183,8 @@ static int submit(struct http_req *rq, struct http_resp *rs, const json_t *body)
     struct creation *c = rq->state;
     int r;
 
-    r = idempotency_begin(&c->idempotency, rq, rs, body, &c->submit.rq, remember);
+    r = idempotency_begin(&c->idempotency, rq, rs, body ? body : json_null(), &c->submit.rq,
+                          remember);
     if (r == IDEMPOTENCY_REPLAYED)
         return replay(rq, rs);
     if (r < 0)
@@ -189,7 +200,7 @@ static int submit(struct http_req *rq, struct http_resp *rs, const json_t *body)
     return HTTP_PENDING;
 }
 
-int h_create_job(struct http_req *rq, struct http_resp *rs)
+int creation_run(struct http_req *rq, struct http_resp *rs, creation_document document)
 {
     static const char *const parameters[] = { "validate_only", NULL };
     AUTO(json) json_t *body = NULL;
@@ -205,6 +216,7 @@ int h_create_job(struct http_req *rq, struct http_resp *rs)
     c = mem_new0(sizeof *c);
     rq->state = c;
     rq->state_free = creation_free;
+    c->document = document;
     r = waiting_parse(&c->waiting, rq, rs);
     if (r < 0)
         return r;
@@ -212,4 +224,9 @@ int h_create_job(struct http_req *rq, struct http_resp *rs)
     if (r < 0)
         return r;
     return validate_only ? preview(rq, rs, body) : submit(rq, rs, body);
+}
+
+int h_create_job(struct http_req *rq, struct http_resp *rs)
+{
+    return creation_run(rq, rs, NULL);
 }

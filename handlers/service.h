@@ -23,6 +23,7 @@ struct service {
     bool allow_commands;
     usec_t long_poll_max_us;
     usec_t event_heartbeat_us; /* between two lines on a stream of events that is silent */
+    bool require_if_match; /* a change of a job must name its version */
     usec_t retention_us; /* how long jobs are kept that have ended; 0: for ever */
     struct followers *followers;
     size_t max_body_bytes; /* of a request, and of each job of a batch */

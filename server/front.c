@@ -261,6 +261,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .long_poll_max_us = s->long_poll_max_us,
         .event_heartbeat_us = s->event_heartbeat_us,
         .retention_us = s->retention_us,
+        .require_if_match = s->require_if_match,
         .followers = &f->followers,
         .max_body_bytes = (size_t)s->max_body_bytes,
         .max_batch_jobs = (size_t)s->max_batch_jobs,

@@ -44,6 +44,7 @@ struct settings {
     usec_t event_heartbeat_us;
     usec_t event_retention_us;
     int64_t max_events;
+    bool require_if_match;
     usec_t retention_us; /* 0: for ever */
     int64_t max_waiting_jobs;
     usec_t idempotency_ttl_us;

@@ -88,6 +88,8 @@ const struct http_peer *http_peer(struct http_req *rq);
 bool http_trace(const struct http_req *rq, struct trace *ret_trace);
 /* Whether If-None-Match lists this entity-tag (weak comparison, RFC 9110 13.1.2) or is "*". */
 bool http_none_match(const struct http_req *rq, const char *etag);
+/* Whether If-Match lists it (strong comparison, 13.1.1) or is "*". */
+bool http_match(const struct http_req *rq, const char *etag);
 
 /* Whether Accept names text/html, and not application/json: a browser. */
 bool http_wants_html(const struct http_req *rq);

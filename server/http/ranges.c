@@ -112,9 +112,8 @@ static const char *opaque_part(const char *tag)
     return tag[0] == 'W' && tag[1] == '/' ? tag + 2 : tag;
 }
 
-bool etag_listed(const char *list, const char *etag)
+static bool is_listed(const char *list, const char *want, bool weakly)
 {
-    const char *want = opaque_part(etag);
     size_t want_len = strlen(want);
     const char *at = list + strspn(list, BLANKS);
 
@@ -123,15 +122,30 @@ bool etag_listed(const char *list, const char *etag)
     while (*at) {
         const char *end;
 
-        at = opaque_part(at + strspn(at, BLANKS ","));
+        bool weak;
+
+        at += strspn(at, BLANKS ",");
+        weak = opaque_part(at) != at;
+        at = opaque_part(at);
         if (*at != '"')
             return false; /* not a list of entity-tags: matches nothing */
         end = strchr(at + 1, '"');
         if (!end)
             return false;
-        if ((size_t)(end + 1 - at) == want_len && memcmp(at, want, want_len) == 0)
+        if ((weakly || !weak) && (size_t)(end + 1 - at) == want_len &&
+            memcmp(at, want, want_len) == 0)
             return true;
         at = end + 1 + strspn(end + 1, BLANKS ",");
     }
     return false;
+}
+
+bool etag_listed(const char *list, const char *etag)
+{
+    return is_listed(list, opaque_part(etag), true);
+}
+
+bool etag_listed_strongly(const char *list, const char *etag)
+{
+    return is_listed(list, etag, false);
 }

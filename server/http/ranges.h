@@ -13,5 +13,7 @@ int range_parse(const char *range, const char *if_range, uint64_t total_bytes,
 
 /* Whether one line of If-None-Match lists this entity-tag, by weak comparison, or is "*". */
 bool etag_listed(const char *list, const char *etag);
+/* The same for If-Match, by strong comparison. */
+bool etag_listed_strongly(const char *list, const char *etag);
 
 #endif

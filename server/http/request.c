@@ -295,6 +295,8 @@ bool http_wants_events(const struct http_req *rq)
 }
 
 struct etag_question {
+    const char *header;
+    bool (*lists)(const char *list, const char *etag);
     const char *etag;
     bool listed;
 };
@@ -305,14 +307,22 @@ static enum MHD_Result ask_etag(void *cls, enum MHD_ValueKind kind, const char *
     struct etag_question *q = cls;
 
     (void)kind;
-    if (value && is_header(name, "If-None-Match") && etag_listed(value, q->etag))
+    if (value && is_header(name, q->header) && q->lists(value, q->etag))
         q->listed = true;
     return MHD_YES;
 }
 
 bool http_none_match(const struct http_req *rq, const char *etag)
 {
-    struct etag_question q = { .etag = etag };
+    struct etag_question q = { "If-None-Match", etag_listed, etag, false };
+
+    (void)MHD_get_connection_values(request_of(rq)->connection, MHD_HEADER_KIND, ask_etag, &q);
+    return q.listed;
+}
+
+bool http_match(const struct http_req *rq, const char *etag)
+{
+    struct etag_question q = { "If-Match", etag_listed_strongly, etag, false };
 
     (void)MHD_get_connection_values(request_of(rq)->connection, MHD_HEADER_KIND, ask_etag, &q);
     return q.listed;

@@ -100,6 +100,17 @@ static void if_range_asks_for_the_same_strong_tag(void **state)
     assert_false(r.partial);
 }
 
+static void a_weak_tag_is_not_strongly_equal_to_any(void **state)
+{
+    (void)state;
+    assert_true(etag_listed_strongly("\"v7\"", "\"v7\""));
+    assert_true(etag_listed_strongly("W/\"v7\", \"v7\"", "\"v7\""));
+    assert_true(etag_listed_strongly("*", "\"v7\""));
+    assert_false(etag_listed_strongly("W/\"v7\"", "\"v7\""));
+    assert_false(etag_listed_strongly("\"v7\"", "W/\"v7\""));
+    assert_false(etag_listed_strongly("v7", "\"v7\""));
+}
+
 static void a_listed_tag_is_found_by_weak_comparison(void **state)
 {
     (void)state;
@@ -131,6 +142,7 @@ int main(void)
         cmocka_unit_test(a_range_outside_is_not_satisfiable),
         cmocka_unit_test(nothing_has_no_range_but_a_suffix_of_it_is_the_whole),
         cmocka_unit_test(if_range_asks_for_the_same_strong_tag),
+        cmocka_unit_test(a_weak_tag_is_not_strongly_equal_to_any),
         cmocka_unit_test(a_listed_tag_is_found_by_weak_comparison),
         cmocka_unit_test(a_tag_that_is_not_listed_is_not_found),
     };
