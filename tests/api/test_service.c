@@ -264,6 +264,9 @@ static void what_is_not_there_or_not_allowed_is_refused(void **state)
         { "GET", "/openapi.yaml", "Host: jobs.example", 403, "forbidden-host" },
         { "GET", "/problems", "Host: jobs.example", 403, "forbidden-host" },
         { "GET", "/problems/not-found", "Host: jobs.example", 403, "forbidden-host" },
+        { "GET", "/docs", "Host: jobs.example", 403, "forbidden-host" },
+        { "GET", "/.well-known/api-catalog", "Host: jobs.example", 403, "forbidden-host" },
+        { "GET", "/v1/whoami", "Host: jobs.example", 403, "forbidden-host" },
     };
     const struct api *a = *state;
 
@@ -330,7 +333,9 @@ static void a_web_page_of_another_site_cannot_submit(void **state)
 static void a_database_that_cannot_be_read_is_told(void **state)
 {
     static const char id[] = "01937f6c-2b9a-7c31-8e5d-3f1a9b7c2d4e";
-    static const char *const rests[] = { "", "?wait=1", "/result", "/logs/stdout" };
+    static const char *const rests[] = { "",          "?wait=1",     "/result",
+                                         "/attempts", "/attempts/1", "/logs/stdout",
+                                         "/events",   "/artifacts",  "/artifacts/a.txt" };
     struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
     AUTO(mem) char *db = mem_str(api_path(a, "data/jobd.db"));
@@ -346,6 +351,8 @@ static void a_database_that_cannot_be_read_is_told(void **state)
         assert_null(strstr(r.body, a->dir)); /* where it lies is nobody's business */
     }
     api_get(a, "/v1/jobs", &r);
+    assert_problem(&r, 503, "database-unavailable");
+    api_get(a, "/v1/events", &r);
     assert_problem(&r, 503, "database-unavailable");
     api_get(a, "/readyz", &r);
     assert_problem(&r, 503, "database-unavailable");
