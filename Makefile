@@ -50,7 +50,7 @@ H_FILES = $(sort $(foreach d,$(FOLDERS) tests/support tests/unit tests/api tests
 
 # ---- with what ----------------------------------------------------------------------------
 
-PACKAGES := libmicrohttpd jansson sqlite3 libcyaml yaml-0.1 libsodium zlib
+PACKAGES := libmicrohttpd gnutls jansson sqlite3 libcyaml yaml-0.1 libsodium zlib
 TEST_PACKAGES := cmocka libcurl
 # Asked once, and only when something is compiled: `make help` needs no package.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))$(PKG_CFLAGS)

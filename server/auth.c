@@ -11,8 +11,6 @@
 #include "server/identities.h"
 #include "server/key_file.h"
 
-#define CERT_NAMES_MAX 16
-
 struct auth {
     struct http_auth http;
     bool never;                  /* auth: none */
@@ -59,6 +57,22 @@ static struct caller *by_gateway(struct auth *a, struct http_req *rq, int *ret_r
     return c;
 }
 
+/* The name itself counts more than "*", and that for the first name. */
+static struct caller *by_certificate(struct auth *a, struct http_req *rq, int *ret_result,
+                                     struct errinfo *e)
+{
+    struct http_certificate cert;
+
+    (void)ret_result;
+    (void)e;
+    if (!http_client_certificate(rq, &cert))
+        return NULL;
+    for (size_t i = 0; i < cert.count; i++)
+        if (identities_know(&a->identities, IDENTITY_CERT, cert.names[i]))
+            return identities_find(&a->identities, IDENTITY_CERT, cert.names[i]);
+    return identities_find(&a->identities, IDENTITY_CERT, cert.names[0]);
+}
+
 static struct caller *by_uid(struct auth *a, struct http_req *rq, int *ret_result,
                              struct errinfo *e)
 {
@@ -92,7 +106,8 @@ static int recognize(void *ctx, struct http_req *rq, const struct principal **re
                      struct errinfo *e)
 {
     static struct caller *(*const ways[])(struct auth *, struct http_req *, int *,
-                                          struct errinfo *) = { by_key, by_gateway, by_uid };
+                                          struct errinfo *) = { by_key, by_gateway,
+                                                                by_certificate, by_uid };
     struct auth *a = ctx;
 
     if (!is_required(a)) {
@@ -130,6 +145,13 @@ bool auth_is_configured(const struct settings *s)
     return s->auth == AUTH_REQUIRED;
 }
 
+enum listen_reach auth_reach(const struct settings *s)
+{
+    if (s->insecure)
+        return LISTEN_INSECURE;
+    return auth_is_configured(s) ? LISTEN_TLS : LISTEN_LOCAL;
+}
+
 static int read_identities(const struct settings *s, struct identities *ret_list,
                            struct errinfo *e)
 {
@@ -158,6 +180,9 @@ int auth_check_settings(const struct settings *s, struct errinfo *e)
         if (r < 0)
             return r;
     }
+    if (!s->tls_client_ca && identities_have(&list, IDENTITY_CERT))
+        return err_set(e, ERR_CONFIG,
+                       "identities: \"cert:\" needs tls_client_ca, who signs the certificates");
     if (s->identity_header && s->trusted_proxies.count == 0)
         return err_set(e, ERR_CONFIG,
                        "identity_header: name the gateways that it is believed from in"

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "server/http/server.h"
 #include "server/keyring.h"
+#include "server/listen.h"
 #include "server/options.h"
 
 struct auth;
@@ -32,6 +33,8 @@ const struct http_auth *auth_for_http(const struct auth *a);
 
 /* Whether the settings ask for credentials, whatever keys there are. */
 bool auth_is_configured(const struct settings *s);
+/* What may be listened on by these settings. */
+enum listen_reach auth_reach(const struct settings *s);
 /* What must hold between the settings of authentication. ERR_CONFIG. */
 int auth_check_settings(const struct settings *s, struct errinfo *e);
 

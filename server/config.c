@@ -14,6 +14,7 @@
 #include "server/config_loader.h"
 #include "server/identities.h"
 #include "server/listen.h"
+#include "server/tls_settings.h"
 
 /* ---- the schema, and what libcyaml makes of a file by it ------------------------------------
  */
@@ -459,7 +460,9 @@ int config_check(const struct settings *s, struct errinfo *e)
         r = check_trusted_proxies(s, e);
     if (r == 0)
         r = auth_check_settings(s, e);
+    if (r == 0)
+        r = tls_settings_check(s, e);
     if (r < 0)
         return r;
-    return listeners_check(s->listen.items, s->listen.count, s->insecure, e);
+    return listeners_check(s->listen.items, s->listen.count, auth_reach(s), e);
 }

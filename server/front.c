@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/token.h"
 #include "engine/engine.h"
 #include "engine/requests.h"
@@ -23,6 +24,7 @@
 #include "server/http/peer.h"
 #include "server/http/server.h"
 #include "server/key_file.h"
+#include "server/tls_settings.h"
 #include "store/store.h"
 
 #define HTTP_THREADS_MAX 16 /* when the number of CPUs decides */
@@ -44,6 +46,8 @@ struct front {
     struct followers followers;
     struct trusted_proxies trusted_proxies;
     struct auth *auth;
+    struct http_tls tls;
+    bool listen_tls[LISTEN_MAX];
     struct flights flights;
     struct service service;
 };
@@ -212,11 +216,16 @@ static int start_auth(struct front *f, struct errinfo *e)
     struct keyring_conf keys = { .store = f->store, .note_use = note_key_use, .ctx = f };
     int r;
 
+    r = tls_settings_load(s, &f->tls, e);
+    if (r < 0)
+        return r;
     if (s->api_keys_file) {
         r = key_file_read(s->api_keys_file, &keys.fixed, e);
         if (r < 0)
             return r;
     }
+    for (size_t i = 0; i < f->conf->listeners->count; i++)
+        f->listen_tls[i] = text_starts(f->conf->listeners->names[i], "tls:", NULL);
     r = auth_new(s, &keys, &f->auth, e);
     if (r < 0)
         api_keys_fini(&keys.fixed);
@@ -229,6 +238,8 @@ static int start_http(struct front *f, struct errinfo *e)
     const struct http_conf conf = {
         .listen_fds = f->conf->listeners->fds,
         .listen_count = f->conf->listeners->count,
+        .listen_tls = f->listen_tls,
+        .tls = &f->tls,
         .routes = handlers_routes,
         .route_count = handlers_route_count,
         .service = &f->service,
@@ -304,6 +315,7 @@ static void stop_all(struct front *f)
         http_server_quiesce(f->http);
     f->http = http_server_free(f->http);
     f->auth = auth_free(f->auth);
+    http_tls_fini(&f->tls);
     trusted_proxies_fini(&f->trusted_proxies);
     f->engine = engine_free(f->engine);
     f->store = store_free(f->store);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -10,6 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "pool/paths.h"
+#include "server/http/tls.h"
 #include "server/listen.h"
 
 #define ANSWER_MAX_BYTES 65536
@@ -97,6 +100,28 @@ static int read_answer(int fd, usec_t deadline_us, struct buf *b, struct errinfo
     return 0;
 }
 
+static int ask(int fd, usec_t deadline_us, struct buf *answer, struct errinfo *e)
+{
+    int r = fd_write_all(fd, request, sizeof request - 1, e); /* fits into any buffer */
+
+    return r < 0 ? r : read_answer(fd, deadline_us, answer, e);
+}
+
+static int ask_over_tls(int fd, usec_t deadline_us, struct buf *answer, struct errinfo *e)
+{
+    usec_t left_us = deadline_us - clock_mono_us();
+    struct timeval left = { .tv_sec = left_us > 0 ? left_us / USEC_PER_SEC : 0,
+                            .tv_usec = left_us > 0 ? left_us % USEC_PER_SEC : 1 };
+    int r = fd_set_nonblocking(fd, false, e);
+
+    if (r < 0)
+        return r;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &left, sizeof left) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left) < 0)
+        return err_sys(e, "set the timeouts of a socket");
+    return tls_exchange(fd, request, ANSWER_MAX_BYTES, answer, e);
+}
+
 static int judge(const struct buf *answer, struct errinfo *e)
 {
     const char *text = answer->data ? answer->data : "", *rest, *body;
@@ -112,7 +137,7 @@ static int judge(const struct buf *answer, struct errinfo *e)
 int healthcheck(const char *target, const char *data_dir, usec_t timeout_us, struct errinfo *e)
 {
     usec_t deadline_us = clock_mono_us() + timeout_us;
-    AUTO(mem) char *from_file = NULL, *text = NULL;
+    AUTO(mem) char *from_file = NULL, *with_tls = NULL, *text = NULL;
     AUTO_FINI(buf) struct buf answer = { 0 };
     AUTO_FINI(fd) int fd = -1;
     struct address address;
@@ -124,6 +149,8 @@ int healthcheck(const char *target, const char *data_dir, usec_t timeout_us, str
             return r;
         target = from_file;
     }
+    if (text_starts(target, "https://", &target))
+        target = with_tls = mem_printf("tls:%s", target);
     (void)text_starts(target, "http://", &target);
     text = mem_dup(target,
                    text_starts(target, "unix:", NULL) ? strlen(target) : strcspn(target, "/"));
@@ -133,10 +160,8 @@ int healthcheck(const char *target, const char *data_dir, usec_t timeout_us, str
     r = connect_to(&address, deadline_us, &fd, e);
     if (r < 0)
         return r;
-    r = fd_write_all(fd, request, sizeof request - 1, e); /* fits into any socket's buffer */
-    if (r < 0)
-        return r;
-    r = read_answer(fd, deadline_us, &answer, e);
+    r = address.tls ? ask_over_tls(fd, deadline_us, &answer, e)
+                    : ask(fd, deadline_us, &answer, e);
     if (r < 0)
         return r;
     return judge(&answer, e);

@@ -135,6 +135,13 @@ static const struct identity *find(const struct identities *list, enum identity_
     return everybody;
 }
 
+bool identities_know(const struct identities *list, enum identity_kind kind, const char *name)
+{
+    const struct identity *id = find(list, kind, name);
+
+    return id && id->name;
+}
+
 struct caller *identities_find(const struct identities *list, enum identity_kind kind,
                                const char *name)
 {

@@ -35,6 +35,8 @@ void identities_fini(struct identities *list);
 DEFINE_AUTO_FINI(identities, struct identities)
 
 bool identities_have(const struct identities *list, enum identity_kind kind);
+/* Whether this very name is listed. */
+bool identities_know(const struct identities *list, enum identity_kind kind, const char *name);
 /* The caller of this name, to be given back by caller_unref(); NULL: nobody knows it. The name
  * itself counts more than "*". */
 struct caller *identities_find(const struct identities *list, enum identity_kind kind,

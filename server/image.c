@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "pool/proto.h"
 #include "pool/supervisor.h"
+#include "server/auth.h"
 
 /* A path with a slash is what a person or an init has chosen, perhaps by way of a symbolic link
  * that will lead somewhere else then. */
@@ -113,7 +114,7 @@ int image_check(const struct image *im, const struct settings *s, struct errinfo
     if (r < 0)
         return r;
     name_listeners(im, false, &running);
-    r = listeners_try(s->listen.items, s->listen.count, s->insecure, &running, e);
+    r = listeners_try(s->listen.items, s->listen.count, auth_reach(s), &running, e);
     listeners_forget(&running);
     return r;
 }
@@ -134,10 +135,10 @@ int image_listen(struct image *im, const struct settings *s, struct listeners *r
     int r;
 
     if (!im->inherits)
-        return listeners_open(s->listen.items, s->listen.count, s->insecure, NULL,
+        return listeners_open(s->listen.items, s->listen.count, auth_reach(s), NULL,
                               ret_listeners, e);
     name_listeners(im, true, &running);
-    r = listeners_open(s->listen.items, s->listen.count, s->insecure, &running, ret_listeners,
+    r = listeners_open(s->listen.items, s->listen.count, auth_reach(s), &running, ret_listeners,
                        e);
     if (r < 0) {
         log_error("image.listen_failed", LSTR("reason", e->text));

@@ -21,7 +21,9 @@
 /* -- addresses ---------------------------------------------------------------------------- */
 
 static const char how[] =
-    "write HOST:PORT (127.0.0.1:8080), [IPV6]:PORT ([::1]:8080) or unix:PATH";
+    "write HOST:PORT (127.0.0.1:8080), [IPV6]:PORT ([::1]:8080) or unix:PATH, or tls: before a"
+    " host";
+static const char tls_prefix[] = "tls:";
 
 static int parse_unix(const char *text, const char *path, struct address *ret_address,
                       struct errinfo *e)
@@ -89,13 +91,14 @@ static bool split_port(const char *text, char host[INET6_ADDRSTRLEN], bool *ret_
 int address_parse(const char *text, struct address *ret_address, struct errinfo *e)
 {
     char host[INET6_ADDRSTRLEN];
-    const char *path;
-    bool in_brackets, ok;
+    const char *path, *at;
+    bool in_brackets, ok, tls;
     uint16_t port;
 
     if (text_starts(text, "unix:", &path))
         return parse_unix(text, path, ret_address, e);
-    if (!split_port(text, host, &in_brackets, &port))
+    tls = text_starts(text, tls_prefix, &at);
+    if (!split_port(tls ? at : text, host, &in_brackets, &port))
         return err_set(e, ERR_CONFIG, "\"%.200s\" is not an address: %s", text, how);
     if (in_brackets)
         ok = set_ipv6(host, port, ret_address);
@@ -105,6 +108,7 @@ int address_parse(const char *text, struct address *ret_address, struct errinfo 
         return err_set(e, ERR_CONFIG,
                        "\"%.200s\": the host must be an IP address or localhost: %s", text,
                        how);
+    ret_address->tls = tls;
     return 0;
 }
 
@@ -217,17 +221,20 @@ static int name_of(int fd, const char *text, char **ret_name, struct errinfo *e)
     struct sockaddr_in6 in6;
     socklen_t len = sizeof ss;
     char host[INET6_ADDRSTRLEN];
+    const char *tls;
 
     if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
         return err_sys(e, "getsockname");
+    tls = text_starts(text, tls_prefix, NULL) ? tls_prefix : "";
     if (ss.ss_family == AF_INET) {
         (void)memcpy(&in, &ss, sizeof in);
-        *ret_name = mem_printf("%s:%u", inet_ntop(AF_INET, &in.sin_addr, host, sizeof host),
-                               ntohs(in.sin_port));
+        *ret_name =
+            mem_printf("%s%s:%u", tls, inet_ntop(AF_INET, &in.sin_addr, host, sizeof host),
+                       ntohs(in.sin_port));
     } else if (ss.ss_family == AF_INET6) {
         (void)memcpy(&in6, &ss, sizeof in6);
         *ret_name =
-            mem_printf("[%s]:%u", inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host),
+            mem_printf("%s[%s]:%u", tls, inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host),
                        ntohs(in6.sin6_port));
     } else {
         *ret_name = mem_str(text);
@@ -235,7 +242,29 @@ static int name_of(int fd, const char *text, char **ret_name, struct errinfo *e)
     return 0;
 }
 
-int listeners_check(char *const *addresses, size_t count, bool insecure, struct errinfo *e)
+static int check_reach(const struct address *a, const char *text, enum listen_reach reach,
+                       struct errinfo *e)
+{
+    if (address_is_local(a) || reach == LISTEN_INSECURE || (reach == LISTEN_TLS && a->tls))
+        return 0;
+    if (a->tls)
+        return err_set(
+            e, ERR_CONFIG,
+            "listen: other machines could reach %.100s and run jobs here without a"
+            " credential: give --auth=required, or --insecure if the network is to be"
+            " trusted",
+            text);
+    return err_set(e, ERR_CONFIG,
+                   "listen: other machines could reach %.100s, where %s: listen on tls:ADDRESS"
+                   " with --auth=required, or on 127.0.0.1 or unix:PATH behind a gateway, or"
+                   " give --insecure if the network is to be trusted",
+                   text,
+                   reach == LISTEN_TLS ? "keys would pass unencrypted"
+                                       : "nobody is asked for a credential");
+}
+
+int listeners_check(char *const *addresses, size_t count, enum listen_reach reach,
+                    struct errinfo *e)
 {
     if (count == 0 || count > LISTEN_MAX)
         return err_set(e, ERR_CONFIG, "listen: want 1 to %d addresses, not %zu", LISTEN_MAX,
@@ -246,13 +275,9 @@ int listeners_check(char *const *addresses, size_t count, bool insecure, struct 
 
         if (r < 0)
             return r;
-        if (!address_is_local(&a) && !insecure)
-            return err_set(
-                e, ERR_CONFIG,
-                "listen: other machines could reach %.100s and run jobs here, because this"
-                " version has no authentication: listen on 127.0.0.1 or unix:PATH behind a"
-                " gateway, or give --insecure if the network is to be trusted",
-                addresses[i]);
+        r = check_reach(&a, addresses[i], reach, e);
+        if (r < 0)
+            return r;
     }
     return 0;
 }
@@ -323,7 +348,7 @@ static void move_to(struct listeners *to, struct listeners *from, size_t i)
     to->count++;
 }
 
-int listeners_open(char *const *addresses, size_t count, bool insecure,
+int listeners_open(char *const *addresses, size_t count, enum listen_reach reach,
                    struct listeners *inherited, struct listeners *ret_listeners,
                    struct errinfo *e)
 {
@@ -333,7 +358,7 @@ int listeners_open(char *const *addresses, size_t count, bool insecure,
     size_t next = 0;
     int r;
 
-    r = listeners_check(addresses, count, insecure, e);
+    r = listeners_check(addresses, count, reach, e);
     if (r < 0)
         return r;
     match(addresses, count, inherited, which);
@@ -350,14 +375,14 @@ int listeners_open(char *const *addresses, size_t count, bool insecure,
     return 0;
 }
 
-int listeners_try(char *const *addresses, size_t count, bool insecure,
+int listeners_try(char *const *addresses, size_t count, enum listen_reach reach,
                   const struct listeners *inherited, struct errinfo *e)
 {
     AUTO_FINI(listeners) struct listeners fresh = { 0 };
     int which[LISTEN_MAX];
     int r;
 
-    r = listeners_check(addresses, count, insecure, e);
+    r = listeners_check(addresses, count, reach, e);
     if (r < 0)
         return r;
     match(addresses, count, inherited, which);

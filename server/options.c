@@ -22,8 +22,9 @@
 const struct option options[] = {
     { NAMED("listen", "listen", "JOBD_LISTEN"), AT(listen), .kind = OPTION_LIST,
       .arg = "ADDRESS", .otherwise = "127.0.0.1:8080",
-      .help = "Where to serve: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0 picks a free one.\n"
-              "May be given several times (JOBD_LISTEN: separated by commas)." },
+      .help = "Where to serve: HOST:PORT, [IPV6]:PORT or unix:PATH; tls: before a host serves it\n"
+              "with tls_cert. Port 0 picks a free one. May be given several times\n"
+              "(JOBD_LISTEN: separated by commas)." },
     { NAMED("data_dir", "data-dir", "JOBD_DATA_DIR"), AT(data_dir), .kind = OPTION_TEXT,
       .arg = "DIR", .otherwise = "./jobd-data",
       .help = "Where jobs and their output are kept." },
@@ -38,8 +39,8 @@ const struct option options[] = {
       .help = "Let clients send a `command`, an argv of their own, and not only call functions." },
     { NAMED("insecure", "insecure", "JOBD_INSECURE"), AT(insecure),
       .kind = OPTION_BOOL, .otherwise = "false",
-      .help = "Serve other addresses than the loopback, although there is no authentication:\n"
-              "everybody who can reach them can run jobs." },
+      .help = "Serve other addresses than the loopback although nobody is asked for a credential,\n"
+              "or although it passes unencrypted." },
     { NAMED("log_level", "log-level", "JOBD_LOG_LEVEL"), AT(log_level), .kind = OPTION_CHOICE,
       .arg = "WORD", .choices = "debug|info|warn|error", .otherwise = "info",
       .help = "The least important lines that are logged: debug, info, warn or error." },
@@ -122,6 +123,15 @@ const struct option options[] = {
       .kind = OPTION_TEXT, .arg = "FILE",
       .help = "Keys besides those of jobd key, one a line: jobd_<id>_<secret> and what it grants,\n"
               "tenant=acme scopes=jobs:read,jobs:write; a token alone grants everything." },
+    { NAMED("tls_cert", "tls-cert", "JOBD_TLS_CERT"), AT(tls_cert), .kind = OPTION_TEXT,
+      .arg = "FILE",
+      .help = "The certificate of addresses with tls:, with the chain below its root (PEM)." },
+    { NAMED("tls_key", "tls-key", "JOBD_TLS_KEY"), AT(tls_key), .kind = OPTION_TEXT,
+      .arg = "FILE", .help = "Its private key (PEM)." },
+    { NAMED("tls_client_ca", "tls-client-ca", "JOBD_TLS_CLIENT_CA"), AT(tls_client_ca),
+      .kind = OPTION_TEXT, .arg = "FILE",
+      .help = "Who signs the certificates of clients (PEM): they are asked for one, and cert: in\n"
+              "identities says what it is good for." },
     { NAMED("identity_header", "identity-header", "JOBD_IDENTITY_HEADER"), AT(identity_header),
       .kind = OPTION_TEXT, .arg = "NAME",
       .help = "The header in which a gateway out of trusted_proxies says who its client is." },
@@ -326,6 +336,9 @@ void settings_fini(struct settings *s)
     free(s->identity_header);
     free(s->api_keys_file);
     text_list_fini(&s->cors_origins);
+    free(s->tls_cert);
+    free(s->tls_key);
+    free(s->tls_client_ca);
     free(s->data_dir);
     function_table_fini(&s->functions);
     *s = (struct settings){ 0 };

@@ -70,6 +70,9 @@ struct settings {
     usec_t header_timeout_us;
     usec_t body_timeout_us;
     usec_t keepalive_timeout_us;
+    char *tls_cert; /* files; NULL: none */
+    char *tls_key;
+    char *tls_client_ca;
     struct function_table functions;
 };
 
@@ -90,11 +93,11 @@ struct option {
     const char *arg;      /* what --help calls its value; NULL for OPTION_BOOL */
     const char *help;     /* one line, or more separated by \n */
     enum option_kind kind;
-    size_t offset;         /* of the value in struct settings */
-    int64_t min, max;      /* of numbers, sizes and times */
-    const char *choices;   /* "full|relaxed" */
+    size_t offset;          /* of the value in struct settings */
+    int64_t min, max;       /* of numbers, sizes and times */
+    const char *choices;    /* "full|relaxed" */
     const char *separators; /* of a list's items in the variable; NULL: comma and blank */
-    const char *otherwise; /* the default as text; NULL: none */
+    const char *otherwise;  /* the default as text; NULL: none */
 };
 
 #define OPTIONS_MAX 64

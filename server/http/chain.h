@@ -1,8 +1,8 @@
 /* server/http/chain.h - what every request passes before its handler sees it.
  *
- * In this order: framing, request id, length of the target, Host and Origin, route and method, the caller,
- * draining, length of the body, media types. Nothing here blocks or allocates much: it runs
- * when the headers are there and before the body is, so that a refusal comes before 100
+ * In this order: framing, request id, length of the target, Host and Origin, route and method,
+ * the caller, draining, length of the body, media types. Nothing here blocks or allocates much:
+ * it runs when the headers are there and before the body is, so that a refusal comes before 100
  * Continue.
  */
 #ifndef JOBD_SERVER_HTTP_CHAIN_H

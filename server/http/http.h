@@ -82,6 +82,16 @@ int http_single_header(const struct http_req *rq, const char *name, const char *
                        struct errinfo *e);
 /* The uid of the process that has connected to a Unix socket; < 0 for other connections. */
 int64_t http_peer_uid(const struct http_req *rq);
+/* The names in a client certificate that was verified: alternative names (DNS, e-mail, URI),
+ * then the common name. */
+#define HTTP_CERT_NAMES_MAX 16
+#define HTTP_CERT_NAME_SIZE 257
+struct http_certificate {
+    size_t count;
+    char names[HTTP_CERT_NAMES_MAX][HTTP_CERT_NAME_SIZE];
+};
+/* False: there is none, none that tls_client_ca has signed, or it has no name. */
+bool http_client_certificate(const struct http_req *rq, struct http_certificate *ret_cert);
 /* Who has sent it (server/http/peer.h). On the HTTP thread. */
 const struct http_peer *http_peer(struct http_req *rq);
 /* The trace that it belongs to (domain/trace.h); false: none, or not a valid one. */

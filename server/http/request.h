@@ -36,6 +36,7 @@ struct http_thread {
     const struct router *router;
     const atomic_bool *quiescing; /* answers say `Connection: close` */
     bool sees_torn_lines;         /* see request_scan_headers() */
+    bool asks_certificates;       /* its connections may have one of the client */
     struct uuid7_gen ids;
     struct request *spares; /* ended requests, for the next ones */
     size_t spare_count;

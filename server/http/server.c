@@ -14,6 +14,7 @@
 #include "server/http/chain.h"
 #include "server/http/dispatch.h"
 #include "server/http/request.h"
+#include "server/http/tls.h"
 
 /* What libmicrohttpd 0.9.75 answers by itself, before this file hears of a request, with pages
  * of its own and without the common headers: 400 for a malformed request line, header, chunk or
@@ -37,13 +38,15 @@
 /* Between two tries of a daemon to accept while there are no descriptors. */
 #define ACCEPT_PAUSE_MS 100
 /* How long http_server_free() waits for answers on their way. */
-#define STOP_WAIT_US (5 * USEC_PER_SEC)
+#define STOP_WAIT_US    (5 * USEC_PER_SEC)
+#define TLS_OPTIONS_MAX 5
 
 struct http_daemon {
     struct http_thread thread;
     struct http_server *server;
     struct MHD_Daemon *mhd;
     int listen_fd; /* a duplicate; -1 while there is none */
+    bool tls;
 };
 
 struct http_server {
@@ -89,7 +92,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     }
     fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     *context = connection_enter(
-        cs, fd, true,
+        cs, fd, !d->tls,
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
 }
 
@@ -198,8 +201,27 @@ __attribute__((format(printf, 2, 0))) static void on_mhd_log(void *cls, const ch
 /* -- start and stop -------------------------------------------------------------------------
  */
 
+/* What a TLS socket needs beyond the others; MHD copies none of it. */
+static void set_tls(const struct http_daemon *d, struct MHD_OptionItem items[TLS_OPTIONS_MAX])
+{
+    const struct http_tls *tls = d->server->conf.tls;
+    size_t n = 0;
+
+    if (d->tls) {
+        items[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, tls->cert };
+        items[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key };
+        items[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0,
+                                              (void *)(uintptr_t)TLS_PRIORITIES };
+        if (tls->client_ca)
+            items[n++] =
+                (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST, 0, tls->client_ca };
+    }
+    items[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+}
+
 static int daemon_start(struct http_daemon *d, int listen_fd, struct errinfo *e)
 {
+    struct MHD_OptionItem tls_options[TLS_OPTIONS_MAX];
     const struct http_conf *conf = &d->server->conf;
     unsigned idle_seconds = (unsigned)(conf->idle_timeout_us / USEC_PER_SEC);
     unsigned connections = conf->max_connections / (unsigned)d->server->daemon_count;
@@ -207,9 +229,10 @@ static int daemon_start(struct http_daemon *d, int listen_fd, struct errinfo *e)
     d->listen_fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 3);
     if (d->listen_fd < 0)
         return err_sys(e, "duplicate a listening socket");
+    set_tls(d, tls_options);
     d->mhd = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
-            MHD_USE_ERROR_LOG,
+        (d->tls ? MHD_USE_TLS : 0u) | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+            MHD_USE_TURBO | MHD_USE_ERROR_LOG,
         0, on_arrival, d, on_access, d, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, d->listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, connections > 0 ? connections : 1,
@@ -217,7 +240,7 @@ static int daemon_start(struct http_daemon *d, int listen_fd, struct errinfo *e)
         MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_line, d, MHD_OPTION_NOTIFY_COMPLETED, on_completed, d,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_END);
+        MHD_OPTION_ARRAY, tls_options, MHD_OPTION_END);
     if (!d->mhd)
         return err_sys(e, "start the HTTP server");
     return 0;
@@ -229,15 +252,20 @@ static void daemons_prepare(struct http_server *s)
 
     s->daemon_count = s->conf.listen_count * threads;
     s->daemons = mem_array0(s->daemon_count + 1, sizeof *s->daemons);
-    for (size_t i = 0; i < s->daemon_count; i++)
+    for (size_t i = 0; i < s->daemon_count; i++) {
+        bool tls = s->conf.listen_tls && s->conf.listen_tls[i % s->conf.listen_count];
+
         s->daemons[i] = (struct http_daemon){
             .thread = { .conf = &s->conf,
                         .router = s->router,
                         .quiescing = &s->quiescing,
-                        .sees_torn_lines = strcmp(MHD_get_version(), "0.9.75") == 0 },
+                        .sees_torn_lines = strcmp(MHD_get_version(), "0.9.75") == 0,
+                        .asks_certificates = tls && s->conf.tls->client_ca },
             .server = s,
             .listen_fd = -1,
+            .tls = tls,
         };
+    }
 }
 
 static int watch_connections(struct http_server *s, struct errinfo *e)

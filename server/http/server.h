@@ -51,6 +51,8 @@ struct http_auth {
 struct http_conf {
     const int *listen_fds; /* bound and listening; borrowed for the server's life */
     size_t listen_count;
+    const bool *listen_tls;     /* of each, whether it is served over TLS; NULL: none is */
+    const struct http_tls *tls; /* for those; borrowed */
     const struct http_route *routes;
     size_t route_count;
     const void *service;
@@ -75,6 +77,7 @@ struct http_conf {
 };
 
 struct http_server;
+struct http_tls; /* server/http/tls.h */
 
 int http_server_new(const struct http_conf *conf, struct http_server **ret_server,
                     struct errinfo *e);
