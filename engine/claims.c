@@ -9,13 +9,8 @@
 #include "base/mem.h"
 #include "engine/turn.h"
 
-/* What one worker may get in this turn. */
-struct bid {
-    const struct link *link;
-    struct pool *pool;
-    size_t now;   /* attempts that it can begin at once */
-    size_t ahead; /* and more, for its backlog */
-};
+/* -- what each worker may get ---------------------------------------------------------------
+ */
 
 static bool bid_of(struct engine *en, const struct link *link, struct bid *ret_bid)
 {
@@ -24,7 +19,7 @@ static bool bid_of(struct engine *en, const struct link *link, struct bid *ret_b
     size_t held;
     size_t room;
 
-    if (!pool || !pool->may_have_jobs || link->capacity == 0)
+    if (!pool || link->capacity == 0)
         return false;
     held = owned_count_of(&en->owned, link->worker_id);
     room = link->capacity + pace_ahead(&link->pace);
@@ -43,9 +38,22 @@ bool claims_are_due(struct engine *en)
     if (en->draining)
         return false;
     for (const struct link *link = links_first(en->links); link; link = link->next)
-        if (bid_of(en, link, &bid))
+        if (bid_of(en, link, &bid) && bid.pool->may_have_jobs)
             return true;
     return false;
+}
+
+/* Once in a turn. */
+static void collect(struct turn *t)
+{
+    struct engine *en = t->en;
+
+    if (t->bids)
+        return;
+    t->bids = mem_array0(links_count(en->links) + 1, sizeof *t->bids);
+    for (const struct link *link = links_first(en->links); link; link = link->next)
+        if (bid_of(en, link, &t->bids[t->bid_count]))
+            t->bid_count++;
 }
 
 /* -- one job --------------------------------------------------------------------------------
@@ -72,36 +80,54 @@ static int reject(struct turn *t, const struct job *job, const struct errinfo *w
     return 0;
 }
 
-/* Returns 1 when an order goes out, 0 when the job was rejected. */
-static int dispatch(struct turn *t, const struct link *link, const struct job *job)
+/* All that the worker must know. *ret_order is the caller's, to free. < 0: why it cannot be. */
+static int make_order(const struct turn *t, const struct job *job, struct order **ret_order,
+                      struct errinfo *why)
 {
+    const struct function_table *functions = t->en->conf.functions;
     const struct function *fn = NULL;
-    struct errinfo why = { 0 };
     struct order *order;
-    struct effect *f;
     int r;
 
     if (job->function) {
-        fn = function_find(t->en->conf.functions, job->function);
-        if (!fn) {
-            (void)err_set(&why, ERR_VALIDATION, "the configuration has no function %s any more",
-                          job->function);
-            return reject(t, job, &why);
-        }
+        fn = function_find(functions, job->function);
+        if (!fn)
+            return err_set(why, ERR_VALIDATION, "the configuration has no function %s any more",
+                           job->function);
     }
     order = mem_new0(sizeof *order);
-    r = order_build(job, fn, function_ceiling(t->en->conf.functions, fn), order, &why);
+    r = order_build(job, fn, function_ceiling(functions, fn), order, why);
     if (r < 0) {
         order_fini(order);
         free(order);
-        return reject(t, job, &why);
+        return r;
     }
+    *ret_order = order;
+    return 0;
+}
+
+static void send_order(struct turn *t, const struct link *link, const struct job *job,
+                       struct order *take_order)
+{
+    struct effect *f;
+
     turn_job_changed(t, job->id, JOB_RUNNING);
     f = effects_add(&t->effects, EFFECT_RUN, job->id);
     f->attempt = job->attempt;
     f->worker_id = link->worker_id;
     f->started_at_us = t->now_us;
-    f->order = order;
+    f->order = take_order;
+}
+
+/* Returns 1 when an order goes out, 0 when the job was rejected. */
+static int dispatch(struct turn *t, const struct link *link, const struct job *job)
+{
+    struct errinfo why = { 0 };
+    struct order *order;
+
+    if (make_order(t, job, &order, &why) < 0)
+        return reject(t, job, &why);
+    send_order(t, link, job, order);
     return 1;
 }
 
@@ -131,36 +157,18 @@ static int claim(struct turn *t, const struct bid *bid)
 /* -- all of them ----------------------------------------------------------------------------
  */
 
-static size_t collect(struct engine *en, struct bid **ret_bids)
-{
-    size_t count = 0;
-    struct bid *bids = NULL;
-
-    for (const struct link *link = links_first(en->links); link; link = link->next) {
-        struct bid bid;
-
-        if (!bid_of(en, link, &bid))
-            continue;
-        if (!bids)
-            bids = mem_array0(links_count(en->links), sizeof *bids);
-        bids[count++] = bid;
-    }
-    *ret_bids = bids;
-    return count;
-}
-
 /* One to each, as far as it may have one. Returns how many were given. */
-static int claim_round(struct turn *t, struct bid *bids, size_t count, bool ahead)
+static int claim_round(struct turn *t, bool ahead)
 {
     int given = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        size_t *room = ahead ? &bids[i].ahead : &bids[i].now;
+    for (struct bid *bid = t->bids; bid < t->bids + t->bid_count; bid++) {
+        size_t *room = ahead ? &bid->ahead : &bid->now;
         int r;
 
         if (*room == 0)
             continue;
-        r = claim(t, &bids[i]);
+        r = claim(t, bid);
         if (r < 0)
             return r;
         *room -= (size_t)r;
@@ -171,15 +179,60 @@ static int claim_round(struct turn *t, struct bid *bids, size_t count, bool ahea
 
 int claims_apply(struct turn *t)
 {
-    AUTO(mem) struct bid *bids = NULL;
-    size_t count;
     int r = 0;
 
     if (t->en->draining)
         return 0;
-    count = collect(t->en, &bids);
+    collect(t);
     for (int ahead = 0; ahead <= 1 && r >= 0; ahead++)
-        while ((r = claim_round(t, bids, count, ahead)) > 0)
+        while ((r = claim_round(t, ahead)) > 0)
             ;
     return r;
+}
+
+/* -- a job that is new ----------------------------------------------------------------------
+ */
+
+/* Whoever can begin it at once, else the one with the most room ahead. */
+static struct bid *best_bid(struct turn *t, const struct pool *pool)
+{
+    struct bid *best = NULL;
+
+    for (struct bid *bid = t->bids; bid < t->bids + t->bid_count; bid++) {
+        if (bid->pool != pool)
+            continue;
+        if (bid->now > 0)
+            return bid;
+        if (bid->ahead > 0 && (!best || bid->ahead > best->ahead))
+            best = bid;
+    }
+    return best;
+}
+
+int claims_insert(struct turn *t, const struct job *job)
+{
+    struct pool *pool = engine_pool(t->en, job->pool);
+    struct job running = *job; /* borrows all that job owns */
+    struct errinfo why = { 0 };
+    struct order *order;
+    struct bid *bid;
+    int r;
+
+    if (!pool || pool->may_have_jobs || t->en->draining || job->state != JOB_QUEUED)
+        return 0;
+    collect(t);
+    bid = best_bid(t, pool);
+    running.attempt++;
+    if (!bid || make_order(t, &running, &order, &why) < 0)
+        return 0; /* whoever claims it rejects it */
+    r = store_job_insert_claimed(t->en->conf.store, job, bid->link->worker_id, bid->link->pid,
+                                 &t->err);
+    if (r < 0) {
+        order_fini(order);
+        free(order);
+        return r;
+    }
+    *(bid->now > 0 ? &bid->now : &bid->ahead) -= 1;
+    send_order(t, bid->link, &running, order);
+    return 1;
 }

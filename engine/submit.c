@@ -32,6 +32,9 @@ int submit_insert(struct turn *t, struct job *job)
     job->updated_at_us = t->now_us;
     if (job->state == JOB_QUEUED)
         job->queued_at_us = t->now_us;
+    r = job->unique || uuid7_is_set(job->batch) ? 0 : claims_insert(t, job);
+    if (r != 0)
+        return r < 0 ? r : 0;
     r = store_job_insert(t->en->conf.store, job, &t->err);
     if (r < 0)
         return r;

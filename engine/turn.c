@@ -382,6 +382,9 @@ static int carry_out(struct turn *t, int (*apply)(struct turn *t))
     else
         turn_abandon(t);
     effects_fini(&t->effects);
+    free(t->bids);
+    t->bids = NULL;
+    t->bid_count = 0;
     return r;
 }
 

@@ -9,6 +9,14 @@
 #include "engine/requests.h"
 #include "engine/state.h"
 
+/* What one worker may get in this turn. */
+struct bid {
+    const struct link *link;
+    struct pool *pool;
+    size_t now;   /* attempts that it can begin at once */
+    size_t ahead; /* and more, for its backlog */
+};
+
 struct turn {
     struct engine *en;
     struct engine_request *requests;
@@ -19,6 +27,8 @@ struct turn {
     usec_t oldest_answer_us;     /* the same */
     struct housekeeping keeping; /* what en->keeping becomes */
     struct errinfo err;          /* of the first call that failed */
+    struct bid *bids;            /* of claims.c; NULL: not collected yet */
+    size_t bid_count;
 };
 
 /* The job is now in this state: wake those who wait for it. */
@@ -31,6 +41,9 @@ void turn_wake_pool(struct turn *t, const char *pool);
 /* Give queued jobs to workers. Whether there is anything to give and somebody to take it. */
 int claims_apply(struct turn *t);
 bool claims_are_due(struct engine *en);
+/* Insert a new job as one that a worker has got already, where nobody waits for its pool and a
+ * worker has room: the queue costs as much as the rest. Returns 1, or 0: insert it as it is. */
+int claims_insert(struct turn *t, const struct job *job);
 
 /* -- requests: one function for each engine_op, in a file of its own -------------------------
  *

@@ -44,6 +44,8 @@ struct store_backend {
                         struct store_batches *ret_batches, struct errinfo *e);
     int (*read_failures)(struct store_reader *rd, const struct store_failure_filter *filter,
                          struct store_failures *ret_failures, struct errinfo *e);
+    int (*job_insert_claimed)(struct store *st, const struct job *job, int64_t worker_id,
+                              int worker_pid, struct errinfo *e);
     int (*job_get)(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);
     int (*job_claim)(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
                      usec_t now_us, struct job *ret_job, struct errinfo *e);

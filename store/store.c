@@ -69,6 +69,13 @@ int store_job_insert(struct store *st, struct job *job, struct errinfo *e)
     return st->backend->job_insert(st, job, e);
 }
 
+int store_job_insert_claimed(struct store *st, const struct job *job, int64_t worker_id,
+                             int worker_pid, struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->job_insert_claimed(st, job, worker_id, worker_pid, e);
+}
+
 int store_take_batch_moves(struct store *st, struct store_batch_move **ret_moves)
 {
     assert(st->in_transaction);

@@ -81,6 +81,11 @@ struct store_batch_move {
  * them before the commit, and writes the batches (store_batch_update). Returns the count. */
 int store_take_batch_moves(struct store *st, struct store_batch_move **ret_moves);
 
+/* The same as store_job_insert() followed by store_job_claim() of that very job, which is
+ * queued, of no batch, and stays as it is here: at half the cost. */
+int store_job_insert_claimed(struct store *st, const struct job *job, int64_t worker_id,
+                             int worker_pid, struct errinfo *e);
+
 /* The whole job, with its payload, without its outcome. ERR_JOB_NOT_FOUND, ERR_JOB_EXPIRED (see
  * the readers). */
 int store_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct errinfo *e);

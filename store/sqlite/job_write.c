@@ -19,8 +19,8 @@ static const char INSERT[] =
     "queue,"
     " function, name, reason, payload, tenant, created_by, ttl_us, batch_key, batch_rand,"
     " array_index)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, ?8, 0, -1, 0, 0, ?9, 0, ?10, ?11, ?12, ?13, "
-    "?14, ?15,"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?26, ?27, ?8, ?28, -1, 0, 0, ?9, 0, ?10, ?11, ?12,"
+    " ?13, ?14, ?15,"
     " ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)";
 static const char INSERT_PAYLOAD[] =
     "INSERT INTO job_payload (job_id, payload) VALUES (?1, ?2)";
@@ -149,6 +149,9 @@ static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
     stmt_text(s, 21, job->created_by);
     stmt_i64(s, 22, job->ttl_us);
     bind_batch(s, job);
+    stmt_i64(s, 26, job->worker_id);
+    stmt_i64(s, 27, job->worker_pid);
+    stmt_i64(s, 28, job->started_at_us);
     if (inline_payload)
         stmt_text_len(s, 19, job->payload, job->payload_len);
     else
@@ -172,32 +175,84 @@ static int event_of_insert(struct sq *sq, const struct job *job, struct errinfo 
     return sq_event_add(sq, &ev, e);
 }
 
-int sq_job_insert(struct store *st, struct job *job, struct errinfo *e)
+/* All but its events. */
+static int insert_row(struct sq *sq, const struct job *job, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
-    struct sq *sq = sq_of(st);
     bool inline_payload = job->payload_len <= JOB_PAYLOAD_INLINE_MAX;
     int r;
 
-    assert(job->state == JOB_SCHEDULED || job->state == JOB_QUEUED);
     r = stmt_get(sq->db, INSERT, &s, e);
     if (r < 0)
         return r;
-    job->change_seq = sq_next_seq(sq);
     bind_job(s, job, inline_payload);
     r = stmt_change(s, e);
-    if (r >= 0)
-        r = event_of_insert(sq, job, e);
-    if (r == 0 && !inline_payload)
+    if (r >= 0 && !inline_payload)
         r = insert_payload(sq, job, e);
     if (r >= 0)
         r = job_labels_add(sq->db, uuid7_key(job->id), job->payload, job->payload_len, e);
     if (r < 0)
         return r;
-    sq_batch_moved(sq, job->batch, -1, job->state);
     if (uuid7_key(job->id) > sq->ledger.last_key)
         sq->ledger.last_key = uuid7_key(job->id);
     return 0;
+}
+
+int sq_job_insert(struct store *st, struct job *job, struct errinfo *e)
+{
+    struct sq *sq = sq_of(st);
+    int r;
+
+    assert(job->state == JOB_SCHEDULED || job->state == JOB_QUEUED);
+    job->change_seq = sq_next_seq(sq);
+    r = insert_row(sq, job, e);
+    if (r == 0)
+        r = event_of_insert(sq, job, e);
+    if (r == 0)
+        sq_batch_moved(sq, job->batch, -1, job->state);
+    return r;
+}
+
+static int event_of_start(struct sq *sq, const struct job *job, int64_t prev_seq,
+                          struct errinfo *e)
+{
+    const struct event ev = { .kind = EVENT_JOB_STARTED,
+                              .subject = job->id,
+                              .prev_seq = prev_seq,
+                              .at_us = job->started_at_us,
+                              .state = job->state,
+                              .version = job->version,
+                              .attempt = job->attempt,
+                              .progress_ppm = -1,
+                              .queue = job->queue,
+                              .function = job->function,
+                              .tenant = job_tenant(job) };
+
+    return sq_event_add(sq, &ev, e);
+}
+
+int sq_job_insert_claimed(struct store *st, const struct job *job, int64_t worker_id,
+                          int worker_pid, struct errinfo *e)
+{
+    struct job running = *job; /* borrows all that job owns */
+    struct sq *sq = sq_of(st);
+    int64_t created_seq = sq_next_seq(sq);
+    int r;
+
+    assert(job->state == JOB_QUEUED && !uuid7_is_set(job->batch));
+    running.state = JOB_RUNNING;
+    running.version++;
+    running.attempt++;
+    running.worker_id = worker_id;
+    running.worker_pid = worker_pid;
+    running.started_at_us = job->created_at_us;
+    running.change_seq = created_seq + 1;
+    r = insert_row(sq, &running, e);
+    if (r == 0)
+        r = event_of_insert(sq, job, e);
+    if (r == 0)
+        r = event_of_start(sq, &running, created_seq, e);
+    return r;
 }
 
 static int find_next(struct sq *sq, const char *pool, struct job *job, struct errinfo *e)

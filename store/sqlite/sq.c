@@ -195,6 +195,7 @@ const struct store_backend store_sqlite = {
     .rollback = sq_rollback,
     .touch = sq_touch,
     .job_insert = sq_job_insert,
+    .job_insert_claimed = sq_job_insert_claimed,
     .take_batch_moves = sq_take_batch_moves,
     .batch_insert = sq_batch_insert,
     .batch_update = sq_batch_update,

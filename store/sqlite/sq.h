@@ -56,6 +56,8 @@ static inline struct db *sq_reader_db(struct store_reader *rd)
 int change_get(struct sq *sq, const char *sql, struct uuid7 id, usec_t now_us,
                struct stmt **ret_stmt, struct errinfo *e);
 int sq_job_insert(struct store *st, struct job *job, struct errinfo *e);
+int sq_job_insert_claimed(struct store *st, const struct job *job, int64_t worker_id,
+                          int worker_pid, struct errinfo *e);
 int sq_job_claim(struct store *st, const char *pool, int64_t worker_id, int worker_pid,
                  usec_t now_us, struct job *ret_job, struct errinfo *e);
 int sq_jobs_due(struct store *st, usec_t now_us, struct uuid7 *ids, size_t max,
@@ -164,8 +166,9 @@ int sq_read_job_count(struct store_reader *rd, const struct store_filter *filter
 /* job_unique.c */
 int sq_unique_find(struct store *st, const unsigned char digest[SHA256_BYTES],
                    struct store_alike *items, size_t max, struct errinfo *e);
-int sq_unique_insert(struct store *st, struct uuid7 id, const unsigned char digest[SHA256_BYTES],
-                     struct uuid7 oldest, struct errinfo *e);
+int sq_unique_insert(struct store *st, struct uuid7 id,
+                     const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,
+                     struct errinfo *e);
 
 /* idempotency.c */
 int sq_idempotency_insert(struct store *st, const struct idempotency_record *record,

@@ -243,6 +243,19 @@ static void submit_all(const struct api *a, char (*ids)[API_ID_SIZE])
     assert_int_equal(atomic_load(&accepted), JOBS);
 }
 
+/* A worker may give a job back that it could not begin soon (pool/backlog.h): that leaves a gap
+ * in the numbers, and no attempt. */
+static void assert_one_attempt(const struct api *a, const char *id, const struct api_reply *job)
+{
+    AUTO_FINI(api_reply) struct api_reply list = { 0 };
+
+    api_get(a, api_job_path(id, "/attempts"), &list);
+    assert_int_equal(json_array_size(api_at(list.json, "items")), 1);
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_array_get(api_at(list.json, "items"), 0), "number")),
+                     api_number(job, "attempt"));
+}
+
 static void a_thousand_jobs_reach_the_right_end_with_the_right_output(void **state)
 {
     const struct api *a = *state;
@@ -256,7 +269,7 @@ static void a_thousand_jobs_reach_the_right_end_with_the_right_output(void **sta
         api_await(a, ids[n], &job);
         if (strcmp(api_text(&job, "state"), kind->state) != 0)
             fail_msg("job %d (%s): %s", n, kind->name, job.body);
-        assert_int_equal(api_number(&job, "attempt"), 1);
+        assert_one_attempt(a, ids[n], &job);
         kind->check(a, &job, n);
     }
 }

@@ -524,6 +524,39 @@ static void a_pool_claims_its_own_jobs_only(void **state)
     store_fixture_commit(f);
 }
 
+static void a_job_may_be_inserted_as_claimed(void **state)
+{
+    struct store_fixture *f = *state;
+    AUTO_FINI(job) struct job one = store_fixture_job(f);
+    AUTO_FINI(job) struct job other = store_fixture_job(f);
+    AUTO_FINI(job) struct job claimed = { 0 };
+    AUTO_FINI(job) struct job a = { 0 };
+    AUTO_FINI(job) struct job b = { 0 };
+    int64_t seq;
+
+    store_fixture_begin(f);
+    one.created_at_us = one.updated_at_us = one.queued_at_us = f->now_us;
+    other.created_at_us = other.updated_at_us = other.queued_at_us = f->now_us;
+    assert_int_equal(store_job_insert(f->st, &one, &f->e), 0);
+    seq = one.change_seq;
+    assert_int_equal(store_job_claim(f->st, one.pool, 77, 4242, f->now_us, &claimed, &f->e), 0);
+    assert_int_equal(store_job_insert_claimed(f->st, &other, 77, 4242, &f->e), 0);
+    assert_int_equal(other.state, JOB_QUEUED);
+    store_fixture_commit(f);
+
+    a = store_fixture_read(f, one.id);
+    b = store_fixture_read(f, other.id);
+    assert_int_equal(a.change_seq, seq + 1);
+    assert_int_equal(b.change_seq, seq + 3); /* both count two changes */
+    b.change_seq = a.change_seq;
+    b.id = a.id;
+    assert_same_job(&a, &b);
+    assert_int_equal(b.state, JOB_RUNNING);
+    assert_int_equal(b.attempt, 1);
+    assert_int_equal(b.worker_id, 77);
+    assert_int_equal(b.worker_pid, 4242);
+}
+
 static void a_claim_gives_the_job_as_it_is_then(void **state)
 {
     static const size_t sizes[] = { 10, 100000 };
@@ -951,6 +984,7 @@ int main(void)
         TEST(an_empty_store_has_no_key_and_nothing_waits),
         TEST(the_highest_priority_is_claimed_first_and_then_the_oldest),
         TEST(a_pool_claims_its_own_jobs_only),
+        TEST(a_job_may_be_inserted_as_claimed),
         TEST(a_claim_gives_the_job_as_it_is_then),
         TEST(only_jobs_whose_time_has_come_are_due_the_earliest_first),
         TEST(at_most_as_many_are_due_as_were_asked_for),
