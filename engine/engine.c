@@ -196,6 +196,12 @@ void engine_stop(struct engine *en, bool now)
     inbox_stop(&en->inbox, now);
 }
 
+unsigned engine_pending(struct engine *en)
+{
+    return atomic_load_explicit(&en->inbox.depth, memory_order_relaxed) +
+           atomic_load_explicit(&en->inbox.taken, memory_order_relaxed);
+}
+
 struct waiters *engine_waiters(struct engine *en)
 {
     return en->waiters;

@@ -104,6 +104,9 @@ struct engine_worker {
     char reason[PROTO_REASON_SIZE]; /* why the program did not start; "" when it did */
 };
 
+/* How many requests have not been answered yet. Any thread; cheap. */
+unsigned engine_pending(struct engine *en);
+
 /* All of them, by their id; the list is the caller's to free. Returns how many. Any thread. */
 size_t engine_workers(struct engine *en, struct engine_worker **ret_list);
 

@@ -61,6 +61,7 @@ void inbox_put(struct inbox *in, struct engine_request *rq)
     if (!closed) {
         *in->last_next = rq;
         in->last_next = &rq->next;
+        atomic_fetch_add_explicit(&in->depth, 1, memory_order_relaxed);
     }
     asleep = in->asleep;
     in->asleep = false;
@@ -88,6 +89,7 @@ struct engine_request *inbox_take(struct inbox *in, bool *ret_stop, bool *ret_st
     list = in->first;
     in->first = NULL;
     in->last_next = &in->first;
+    atomic_store_explicit(&in->taken, atomic_exchange(&in->depth, 0), memory_order_relaxed);
     in->asleep = false;
     *ret_stop = in->stop;
     *ret_stop_now = in->stop_now;

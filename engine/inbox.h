@@ -7,6 +7,7 @@
 #define JOBD_ENGINE_INBOX_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -17,7 +18,9 @@ struct inbox {
     pthread_mutex_t mutex; /* guards all below; a leaf */
     struct engine_request *first;
     struct engine_request **last_next;
-    bool asleep; /* the engine waits in epoll and wants a write to wake_fd */
+    atomic_uint depth; /* how many are in it */
+    atomic_uint taken; /* how many inbox_take() gave out last */
+    bool asleep;       /* the engine waits in epoll and wants a write to wake_fd */
     bool closed;
     bool stop; /* inbox_stop() was called */
     bool stop_now;

@@ -97,6 +97,14 @@ static bool is_draining(void *ctx)
     return status.draining;
 }
 
+/* HTTP threads. */
+static bool is_overloaded(void *ctx)
+{
+    const struct front *f = ctx;
+
+    return (int64_t)engine_pending(f->engine) >= f->conf->settings->max_pending_submits;
+}
+
 /* ---- start ------------------------------------------------------------------------------- */
 
 /* Each connection takes a descriptor. Not for the workers: a job may use select(2). */
@@ -175,7 +183,8 @@ static int start_engine(struct front *f, const struct front_start *start, struct
         .start = start,
         .max_waiting_jobs = s->max_waiting_jobs,
         /* Who waits keeps a connection: some are left for those who do not. */
-        .max_waiters = (size_t)(f->connections - f->connections / 4),
+        .max_waiters = s->max_long_polls > 0 ? (size_t)s->max_long_polls
+                                             : (size_t)(f->connections - f->connections / 4),
         .idempotency_ttl_us = s->idempotency_ttl_us,
         .retention_us = s->retention_us,
         .drain_timeout_us = s->drain_timeout_us,
@@ -257,6 +266,10 @@ static int start_http(struct front *f, struct errinfo *e)
         .trusted_proxies = &f->trusted_proxies,
         .auth = auth_for_http(f->auth),
         .loopback_only = !s->insecure,
+        .key_rate = { s->rate_limit, s->rate_period_us, s->rate_burst },
+        .address_rate = { s->rate_limit_per_address, s->rate_period_us, s->rate_burst },
+        .overloaded = is_overloaded,
+        .overloaded_ctx = f,
         .draining = is_draining,
         .draining_ctx = f,
     };

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "server/http/admission.h"
 #include "server/http/auth.h"
 #include "server/http/cors.h"
 #include "server/http/gunzip.h"
@@ -187,6 +188,11 @@ static int check_caller(struct arrival *a)
     return auth_check(a->r);
 }
 
+static int check_room(struct arrival *a)
+{
+    return admission_check(a->r);
+}
+
 static int check_draining(struct arrival *a)
 {
     struct request *r = a->r;
@@ -283,8 +289,9 @@ static bool answer_now(const struct arrival *a)
 bool chain_admit(struct request *r, const char *method, const char *version)
 {
     static int (*const links[])(struct arrival *) = {
-        set_request_id, check_framing, check_target,       check_host,   find_route, check_caller,
-        check_draining, check_length,  check_content_type, check_accept,
+        set_request_id, check_framing,      check_target, check_host,
+        find_route,     check_caller,       check_room,   check_draining,
+        check_length,   check_content_type, check_accept,
     };
     struct arrival a = { .r = r, .method = method, .version = version };
 

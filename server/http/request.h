@@ -34,6 +34,7 @@
 struct http_thread {
     const struct http_conf *conf;
     const struct router *router;
+    struct rates *rates;
     const atomic_bool *quiescing; /* answers say `Connection: close` */
     bool sees_torn_lines;         /* see request_scan_headers() */
     bool asks_certificates;       /* its connections may have one of the client */

@@ -53,6 +53,7 @@ struct http_server {
     struct http_conf conf;
     struct router *router;
     struct connections *connections;
+    struct rates *rates;
     atomic_bool quiescing;
     atomic_uint running; /* requests between their last byte and the end of their answer */
     int drained_fd;      /* eventfd: written when running falls to 0 while quiescing */
@@ -258,6 +259,7 @@ static void daemons_prepare(struct http_server *s)
         s->daemons[i] = (struct http_daemon){
             .thread = { .conf = &s->conf,
                         .router = s->router,
+                        .rates = s->rates,
                         .quiescing = &s->quiescing,
                         .sees_torn_lines = strcmp(MHD_get_version(), "0.9.75") == 0,
                         .asks_certificates = tls && s->conf.tls->client_ca },
@@ -300,6 +302,7 @@ int http_server_new(const struct http_conf *conf, struct http_server **ret_serve
     r = watch_connections(s, e);
     if (r < 0)
         return r;
+    s->rates = rates_new();
     daemons_prepare(s);
     for (size_t i = 0; i < s->daemon_count; i++) {
         r = daemon_start(&s->daemons[i], conf->listen_fds[i % conf->listen_count], e);
@@ -354,6 +357,7 @@ struct http_server *http_server_free(struct http_server *s)
         fd_fini(&s->daemons[i].listen_fd);
     }
     s->connections = connections_free(s->connections);
+    s->rates = rates_free(s->rates);
     fd_fini(&s->drained_fd);
     free(s->daemons);
     s->router = router_free(s->router);

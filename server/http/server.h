@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "domain/principal.h"
 #include "server/http/http.h"
+#include "server/http/rates.h"
 
 enum http_body_kind {
     BODY_NONE,
@@ -69,6 +70,11 @@ struct http_conf {
     const char *const *cors_origins;      /* web pages that may call; "*": all */
     size_t cors_origin_count;
     const struct trusted_proxies *trusted_proxies; /* borrowed; NULL: none */
+    struct rate key_rate;                          /* of each principal; limit 0: none */
+    struct rate address_rate;                      /* of each address without a principal */
+    /* Whether submits are to be refused with ERR_NOT_READY. Any thread; cheap. NULL: never. */
+    bool (*overloaded)(void *ctx);
+    void *overloaded_ctx;
     const struct http_auth *auth; /* borrowed; NULL: everybody may do everything */
     bool loopback_only; /* refuse a Host that is not loopback, unless credentials are needed */
     /* Whether requests that change something are refused with ERR_DRAINING. Any thread. */

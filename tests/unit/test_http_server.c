@@ -44,6 +44,7 @@ static bool resumer_stops;
 
 static atomic_int states_freed;
 static atomic_bool draining;
+static atomic_bool overloaded;
 
 static void *resumer(void *arg)
 {
@@ -342,6 +343,7 @@ static const struct http_route ROUTES[] = {
     { HTTP_GET, "/file", "getFile", h_file, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/wait", "getWait", h_wait, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/headers", "getHeaders", h_headers, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_POST, "/submit", "submit", h_echo, BODY_JSON, SCOPE_JOBS_WRITE },
     { HTTP_GET, "/peer", "getPeer", h_peer, BODY_NONE, SCOPE_PUBLIC },
 };
 
@@ -391,6 +393,8 @@ static void start_server(unsigned threads)
         .trusted_proxies = &gateways,
         .draining = is_draining,
         .draining_ctx = &draining,
+        .overloaded = is_draining,
+        .overloaded_ctx = &overloaded,
     };
 
     for (size_t i = 0; i < 2; i++)
@@ -1460,6 +1464,29 @@ static void clients_of_their_own_threads_keep_their_connections(void **state)
     }
 }
 
+/* -- overload --------------------------------------------------------------------------------
+ */
+
+static void what_cannot_be_taken_is_refused_before_its_body(void **state)
+{
+    struct wire w = wire_open();
+
+    (void)state;
+    atomic_store(&overloaded, true);
+    assert_int_equal(post("/submit", JSON, "{}"), 503);
+    expect_problem(503, "temporary-reduced-capacity");
+    expect_header("Retry-After", "1");
+    wire_send(&w, "POST /submit HTTP/1.1\r\n" HOST JSON
+                  "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    wire_reply(&w, false);
+    assert_int_equal(reply.status, 503); /* and not 100 */
+    wire_close(&w);
+    assert_int_equal(post("/echo", JSON, "{}"), 202); /* what is no submit goes on */
+    assert_int_equal(get("/text", ""), 200);
+    atomic_store(&overloaded, false);
+    assert_int_equal(post("/submit", JSON, "{}"), 202);
+}
+
 /* -- who has sent it -------------------------------------------------------------------------
  */
 
@@ -1562,6 +1589,7 @@ int main(void)
         WITH_TWO_THREADS(stopping_waits_for_the_answers_on_their_way),
         WITH_SERVER(clients_of_their_own_threads_keep_their_connections),
         WITH_TWO_THREADS(clients_of_their_own_threads_keep_their_connections),
+        WITH_SERVER(what_cannot_be_taken_is_refused_before_its_body),
         WITH_SERVER(a_trusted_gateway_says_who_the_client_is),
         WITH_SERVER(a_gateway_whose_two_headers_differ_has_said_nothing),
         WITH_SERVER(nobody_else_is_believed),
