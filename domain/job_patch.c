@@ -257,3 +257,17 @@ int job_patch_request(const struct job *job, const struct function *fn,
     *ret_request = request;
     return 0;
 }
+
+/* -- once more ------------------------------------------------------------------------------
+ */
+
+void job_patch_wait_again(struct job *job, const struct function *fn, usec_t now_us)
+{
+    free(job->pool);
+    job->pool = mem_str(fn ? function_pool(fn) : "");
+    free(job->reason);
+    job->reason = NULL;
+    job->state = JOB_QUEUED;
+    job->scheduled_at_us = 0;
+    job->queued_at_us = now_us;
+}

@@ -23,4 +23,8 @@ int job_patch_apply(const json_t *patch, const struct job_spec_rules *rules, use
 int job_patch_request(const struct job *job, const struct function *fn,
                       const struct limits *ceiling, json_t **ret_request, struct errinfo *e);
 
+/* A job that has failed or was canceled waits again, to be run at once by fn (NULL: a command
+ * job). */
+void job_patch_wait_again(struct job *job, const struct function *fn, usec_t now_us);
+
 #endif

@@ -122,6 +122,7 @@ enum engine_op {
     ENGINE_CANCEL,
     ENGINE_PURGE,
     ENGINE_REWRITE,
+    ENGINE_BULK,
     ENGINE_KEY,
     ENGINE_OP_MAX_
 };

@@ -10,6 +10,7 @@ int request_apply(struct turn *t, struct engine_request *rq)
         [ENGINE_CANCEL] = cancel_apply, [ENGINE_KEY] = key_apply,
         [ENGINE_PURGE] = purge_apply,
         [ENGINE_REWRITE] = rewrite_apply,
+        [ENGINE_BULK] = bulk_apply,
     };
     int r;
 

@@ -10,6 +10,8 @@
 #include "domain/api_key.h"
 #include "engine/engine.h"
 
+struct principal; /* domain/principal.h */
+
 /* What a submit found of a job that is like the new one (domain/unique.h). Zeroed: none. */
 struct submit_result {
     int code;      /* ERR_DUPLICATE_JOB: the new one was not inserted; else 0 */
@@ -73,6 +75,32 @@ struct rewrite_request {
     struct job job;
     int64_t version;
     bool requeue;
+};
+
+enum bulk_change { BULK_CANCEL, BULK_RETRY, BULK_DELETE };
+
+/* What has become of one job; zeroed but for its id. */
+struct bulk_item {
+    struct uuid7 id;
+    bool found; /* there is such a job */
+    bool changed;
+    bool has_state; /* not when it is gone */
+    enum job_state state;
+    int code; /* why it was not changed: ERR_*; 0: it is as it should be */
+};
+
+/* ENGINE_BULK: the same change for many jobs, in several turns: what the first ones have done
+ * stays when a later one fails. */
+struct bulk_request {
+    struct engine_request rq;
+    enum bulk_change change;
+    bool dry_run;                      /* only say what would be */
+    struct cancel_way way;             /* CANCEL */
+    bool allow_commands;               /* RETRY */
+    const struct principal *principal; /* RETRY: who has them run again */
+    struct bulk_item *items;
+    size_t count;
+    size_t done; /* the engine's; zeroed */
 };
 
 /* ENGINE_PURGE: stop a job and remove it with all that it has left. ERR_JOB_NOT_FOUND. */

@@ -61,6 +61,7 @@ int cancel_apply(struct turn *t, struct engine_request *rq);
 int key_apply(struct turn *t, struct engine_request *rq);
 int purge_apply(struct turn *t, struct engine_request *rq);
 int rewrite_apply(struct turn *t, struct engine_request *rq);
+int bulk_apply(struct turn *t, struct engine_request *rq);
 
 /* submit.c: whether that many more jobs may wait; else rq->result says why not. Insert one,
  * with its id and times set: the store's error. */

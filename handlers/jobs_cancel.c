@@ -5,87 +5,22 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "domain/json_text.h"
 #include "domain/suggest.h"
 #include "engine/requests.h"
+#include "handlers/cancel_way.h"
 #include "handlers/common.h"
 
 /* -- the body -------------------------------------------------------------------------------
  */
-
-struct member {
-    const char *name;
-    const char *pointer;
-    void (*decode)(struct cancel_request *request, const json_t *value, const char *pointer,
-                   struct faults *f);
-};
-
-static void decode_reason(struct cancel_request *request, const json_t *value,
-                          const char *pointer, struct faults *f)
-{
-    const char *text = json_string_value(value);
-    size_t characters = 0;
-
-    if (!text) {
-        faults_add(f, pointer, "wrong-type", "must be a string");
-        return;
-    }
-    for (const char *c = text; *c; c++)
-        characters += ((unsigned char)*c & 0xC0) != 0x80;
-    if (characters == 0)
-        faults_add(f, pointer, "too-short", "must have from 1 to %d characters",
-                   JOB_REASON_MAX);
-    else if (characters > JOB_REASON_MAX)
-        faults_add(f, pointer, "too-long", "must have from 1 to %d characters", JOB_REASON_MAX);
-    else
-        request->way.reason = mem_str(text);
-}
-
-static void decode_mode(struct cancel_request *request, const json_t *value,
-                        const char *pointer, struct faults *f)
-{
-    const char *text = json_string_value(value);
-
-    if (!text)
-        faults_add(f, pointer, "wrong-type", "must be a string");
-    else if (text_equal(text, "force"))
-        request->way.mode = CANCEL_FORCE;
-    else if (!text_equal(text, "graceful"))
-        faults_add(f, pointer, "unknown-value", "must be graceful or force");
-}
-
-static void decode_grace(struct cancel_request *request, const json_t *value,
-                         const char *pointer, struct faults *f)
-{
-    if (!json_is_number(value))
-        faults_add(f, pointer, "wrong-type", "must be a number");
-    else if (!clock_seconds_to_us(json_number_value(value), JOB_GRACE_MAX_SECONDS,
-                                  &request->way.grace_us))
-        faults_add(f, pointer, "out-of-range", "must be from 0 to %d", JOB_GRACE_MAX_SECONDS);
-}
-
-static const struct member members[] = {
-    { "reason", "#/reason", decode_reason },
-    { "mode", "#/mode", decode_mode },
-    { "grace_period_seconds", "#/grace_period_seconds", decode_grace },
-};
-
-static const struct member *find_member(const char *name)
-{
-    for (size_t i = 0; i < COUNT_OF(members); i++)
-        if (text_equal(members[i].name, name))
-            return &members[i];
-    return NULL;
-}
 
 static void unknown_member(const char *name, struct faults *f)
 {
     struct suggestion s = { .word = name };
     AUTO(mem) char *pointer = faults_pointer("#", name);
 
-    for (size_t i = 0; i < COUNT_OF(members); i++)
-        suggest_consider(&s, members[i].name);
+    for (size_t i = 0; cancel_way_member(i); i++)
+        suggest_consider(&s, cancel_way_member(i));
     if (s.nearest)
         faults_add(f, pointer, "unknown-field", "there is no such field; did you mean %s?",
                    s.nearest);
@@ -99,14 +34,9 @@ static void decode_members(const struct http_req *rq, struct http_resp *rs, cons
     const char *name;
     json_t *value;
 
-    json_object_foreach (json_iterable(body), name, value) {
-        const struct member *m = find_member(name);
-
-        if (m)
-            m->decode(request, value, m->pointer, &rs->faults);
-        else if (!rq->lenient)
+    json_object_foreach (json_iterable(body), name, value)
+        if (!cancel_way_decode(&request->way, name, value, &rs->faults) && !rq->lenient)
             unknown_member(name, &rs->faults);
-    }
 }
 
 static int decode_body(const struct http_req *rq, struct http_resp *rs,
@@ -138,7 +68,7 @@ static void request_free(void *state)
 {
     struct cancel_request *request = state;
 
-    free(request->way.reason);
+    cancel_way_fini(&request->way);
     free(request);
 }
 
@@ -176,8 +106,7 @@ static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
     rq->state = request;
     rq->state_free = request_free;
     request->rq.op = ENGINE_CANCEL;
-    request->way.mode = CANCEL_GRACEFUL;
-    request->way.grace_us = -1;
+    cancel_way_init(&request->way);
     request->rq.tenant = rq->principal->tenant;
     request->rq.done = on_done;
     request->rq.ctx = rq;

@@ -80,13 +80,7 @@ static int wait_again(const struct service *sv, usec_t now_us, struct job *job,
                        "jobs with a command need allow_commands: true in the server's "
                        "configuration");
     }
-    free(job->pool);
-    job->pool = mem_str(fn ? function_pool(fn) : "");
-    free(job->reason);
-    job->reason = NULL;
-    job->state = JOB_QUEUED;
-    job->scheduled_at_us = 0;
-    job->queued_at_us = now_us;
+    job_patch_wait_again(job, fn, now_us);
     return 0;
 }
 
