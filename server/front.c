@@ -27,7 +27,10 @@
 #include "server/tls_settings.h"
 #include "store/store.h"
 
-#define HTTP_THREADS_MAX 16 /* when the number of CPUs decides */
+/* When the number of CPUs decides. */
+#define HTTP_THREADS_PER_CPU 4
+#define HTTP_THREADS_MIN     4
+#define HTTP_THREADS_MAX     32
 
 /* Descriptors. A connection may hold the file that it sends, too; each thread has its own for
  * the database and for waiting; a worker may connect again before its old link is closed. */
@@ -134,9 +137,11 @@ static unsigned http_threads(const struct settings *s)
 
     if (s->http_threads > 0)
         return (unsigned)s->http_threads;
-    if (cpus < 1)
-        return 1;
-    return cpus < HTTP_THREADS_MAX ? (unsigned)cpus : HTTP_THREADS_MAX;
+    if (cpus < HTTP_THREADS_MIN / HTTP_THREADS_PER_CPU)
+        return HTTP_THREADS_MIN;
+    return cpus < HTTP_THREADS_MAX / HTTP_THREADS_PER_CPU
+               ? (unsigned)cpus * HTTP_THREADS_PER_CPU
+               : HTTP_THREADS_MAX;
 }
 
 /* Clients wait in the backlog of the socket when there are no more: that way they never take

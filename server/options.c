@@ -99,7 +99,7 @@ const struct option options[] = {
       .help = "Connections of clients that are open at once." },
     { NAMED("http_threads", "http-threads", "JOBD_HTTP_THREADS"), AT(http_threads),
       .kind = OPTION_NUMBER, .arg = "N", .min = 0, .max = 256, .otherwise = "0",
-      .help = "Threads that serve HTTP; 0: one for each CPU." },
+      .help = "Threads that serve HTTP, for each address; 0: four for each CPU." },
     { NAMED("containment", "containment", "JOBD_CONTAINMENT"), AT(containment),
       .kind = OPTION_CHOICE, .arg = "WORD", .choices = "auto|subreaper", .otherwise = "auto",
       .help = "What holds a job's processes together. auto: also control groups, where the host\n"

@@ -55,7 +55,7 @@ struct settings {
     int64_t artifacts_max_bytes;
     int64_t artifacts_max_files;
     int64_t max_connections;
-    int64_t http_threads; /* 0: one for each CPU */
+    int64_t http_threads; /* 0: four for each CPU */
     int64_t containment;  /* enum containment_choice */
     bool no_new_privs;
     int64_t quarantine_after;

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/http/acceptor.h"
 #include "server/http/chain.h"
 #include "server/http/dispatch.h"
 #include "server/http/request.h"
@@ -27,16 +28,14 @@
  * handler, so the first call only judges the headers, and the answer waits for the next call
  * unless the body must not be read.
  *
- * Every listening socket has conf.threads daemons of one thread each, rather than one daemon
- * with a pool: MHD_quiesce_daemon() on a pool races with its threads for the epoll entry and
- * panics when it loses. A daemon listens on a duplicate of the socket, which MHD never closes
- * because it is quiesced before it is stopped; the socket itself stays open for who bound it.
+ * Every listening socket has conf.threads daemons of one thread each, to which the acceptor
+ * shares out the connections; the daemons do not listen. There are more threads than CPUs: for
+ * every request that is resumed MHD walks the list of all connections of its daemon that are
+ * suspended, and with many lists each is short (docs/adr/0016-many-who-wait.md).
  */
 /* MHD clears all of it for every request, so more costs time, and keeps it for each connection.
  */
 #define MEMORY_FOR_THE_REST_BYTES ((size_t)4 * 1024)
-/* Between two tries of a daemon to accept while there are no descriptors. */
-#define ACCEPT_PAUSE_MS 100
 /* How long http_server_free() waits for answers on their way. */
 #define STOP_WAIT_US    (5 * USEC_PER_SEC)
 #define TLS_OPTIONS_MAX 5
@@ -45,7 +44,6 @@ struct http_daemon {
     struct http_thread thread;
     struct http_server *server;
     struct MHD_Daemon *mhd;
-    int listen_fd; /* a duplicate; -1 while there is none */
     bool tls;
 };
 
@@ -57,8 +55,10 @@ struct http_server {
     atomic_bool quiescing;
     atomic_uint running; /* requests between their last byte and the end of their answer */
     int drained_fd;      /* eventfd: written when running falls to 0 while quiescing */
+    struct acceptor *acceptor;
+    size_t next_turn; /* the acceptor's: whose turn it is */
     size_t daemon_count;
-    struct http_daemon *daemons;
+    struct http_daemon *daemons; /* of listening socket l: those with i % listen_count == l */
 };
 
 /* -- callbacks: on the thread of one daemon --------------------------------------------------
@@ -89,6 +89,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         connection_leave(cs, *context);
+        acceptor_ended(d->server->acceptor);
         return;
     }
     fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -193,10 +194,19 @@ __attribute__((format(printf, 2, 0))) static void on_mhd_log(void *cls, const ch
     (void)vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = 0;
     log_debug("http.mhd", LSTR("text", text));
-    /* A daemon that cannot accept and has a connection waits for the end of one; without any it
-     * would spin. Nobody is kept waiting here: it has no connection. */
-    if (strstr(text, "resource limit at FIRST connection"))
-        (void)poll(NULL, 0, ACCEPT_PAUSE_MS);
+}
+
+/* On the acceptor's thread. */
+static bool share_out(void *ctx, size_t listener, int take_fd, const struct sockaddr *address,
+                      socklen_t address_len)
+{
+    struct http_server *s = ctx;
+    size_t listeners = s->conf.listen_count;
+    size_t turn = s->next_turn++ % (s->daemon_count / listeners);
+
+    /* It closes the socket when it fails. */
+    return MHD_add_connection(s->daemons[turn * listeners + listener].mhd, take_fd, address,
+                              address_len) == MHD_YES;
 }
 
 /* -- start and stop -------------------------------------------------------------------------
@@ -220,28 +230,24 @@ static void set_tls(const struct http_daemon *d, struct MHD_OptionItem items[TLS
     items[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 }
 
-static int daemon_start(struct http_daemon *d, int listen_fd, struct errinfo *e)
+static int daemon_start(struct http_daemon *d, struct errinfo *e)
 {
     struct MHD_OptionItem tls_options[TLS_OPTIONS_MAX];
     const struct http_conf *conf = &d->server->conf;
     unsigned idle_seconds = (unsigned)(conf->idle_timeout_us / USEC_PER_SEC);
-    unsigned connections = conf->max_connections / (unsigned)d->server->daemon_count;
 
-    d->listen_fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 3);
-    if (d->listen_fd < 0)
-        return err_sys(e, "duplicate a listening socket");
     set_tls(d, tls_options);
     d->mhd = MHD_start_daemon(
         (d->tls ? MHD_USE_TLS : 0u) | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_TURBO | MHD_USE_ERROR_LOG,
+            MHD_USE_TURBO | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC,
         0, on_arrival, d, on_access, d, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
-        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, d->listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, connections > 0 ? connections : 1,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, conf->max_header_bytes + MEMORY_FOR_THE_REST_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_URI_LOG_CALLBACK,
-        on_request_line, d, MHD_OPTION_NOTIFY_COMPLETED, on_completed, d,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_ARRAY, tls_options, MHD_OPTION_END);
+        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        conf->max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        conf->max_header_bytes + MEMORY_FOR_THE_REST_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+        idle_seconds, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, d,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, d, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY, tls_options,
+        MHD_OPTION_END);
     if (!d->mhd)
         return err_sys(e, "start the HTTP server");
     return 0;
@@ -264,7 +270,6 @@ static void daemons_prepare(struct http_server *s)
                         .sees_torn_lines = strcmp(MHD_get_version(), "0.9.75") == 0,
                         .asks_certificates = tls && s->conf.tls->client_ca },
             .server = s,
-            .listen_fd = -1,
             .tls = tls,
         };
     }
@@ -282,6 +287,20 @@ static int watch_connections(struct http_server *s, struct errinfo *e)
     };
 
     return connections_new(&conf, &s->connections, e);
+}
+
+/* Last of all: whoever is accepted is served. */
+static int start_accepting(struct http_server *s, struct errinfo *e)
+{
+    const struct acceptor_conf conf = { .listen_fds = s->conf.listen_fds,
+                                        .listen_count = s->conf.listen_count,
+                                        .max_connections = s->conf.max_connections,
+                                        .take = share_out,
+                                        .ctx = s };
+    int r;
+
+    r = acceptor_new(&conf, &s->acceptor, e);
+    return r < 0 ? r : acceptor_start(s->acceptor, e);
 }
 
 int http_server_new(const struct http_conf *conf, struct http_server **ret_server,
@@ -305,10 +324,13 @@ int http_server_new(const struct http_conf *conf, struct http_server **ret_serve
     s->rates = rates_new();
     daemons_prepare(s);
     for (size_t i = 0; i < s->daemon_count; i++) {
-        r = daemon_start(&s->daemons[i], conf->listen_fds[i % conf->listen_count], e);
+        r = daemon_start(&s->daemons[i], e);
         if (r < 0)
             return r;
     }
+    r = start_accepting(s, e);
+    if (r < 0)
+        return r;
     *ret_server = TAKE(s);
     return 0;
 }
@@ -317,9 +339,8 @@ void http_server_quiesce(struct http_server *s)
 {
     if (atomic_exchange(&s->quiescing, true))
         return;
-    for (size_t i = 0; i < s->daemon_count; i++)
-        if (s->daemons[i].mhd)
-            (void)MHD_quiesce_daemon(s->daemons[i].mhd);
+    if (s->acceptor)
+        acceptor_stop(s->acceptor);
 }
 
 bool http_server_is_serving(const struct http_server *s)
@@ -354,8 +375,8 @@ struct http_server *http_server_free(struct http_server *s)
         if (s->daemons[i].mhd)
             MHD_stop_daemon(s->daemons[i].mhd);
         request_free_spares(&s->daemons[i].thread);
-        fd_fini(&s->daemons[i].listen_fd);
     }
+    s->acceptor = acceptor_free(s->acceptor);
     s->connections = connections_free(s->connections);
     s->rates = rates_free(s->rates);
     fd_fini(&s->drained_fd);

@@ -25,6 +25,7 @@ static void dispatch_locked(struct sse *s)
     }
     s->next.at_us = clock_mono_us();
     s->events[s->count++] = s->next;
+    s->last_seen = s->next.id;
     s->next = (struct sse_event){ .id = s->next.id };
 }
 
@@ -85,8 +86,8 @@ static struct curl_slist *request_headers(struct sse *s)
     char header[64];
 
     (void)pthread_mutex_lock(&s->mutex);
-    if (s->next.id > 0) {
-        (void)snprintf(header, sizeof header, "Last-Event-ID: %lld", (long long)s->next.id);
+    if (s->last_seen > 0) {
+        (void)snprintf(header, sizeof header, "Last-Event-ID: %lld", (long long)s->last_seen);
         list = curl_slist_append(list, header);
     } else if (s->last_id) {
         (void)snprintf(header, sizeof header, "Last-Event-ID: %s", s->last_id);
@@ -94,7 +95,8 @@ static struct curl_slist *request_headers(struct sse *s)
     }
     s->connections++;
     buf_clear(&s->line);
-    s->next = (struct sse_event){ .id = s->next.id };
+    free(s->next.data); /* the rest of an event that was cut off never comes */
+    s->next = (struct sse_event){ .id = s->last_seen };
     (void)pthread_mutex_unlock(&s->mutex);
     return list;
 }

@@ -29,6 +29,7 @@ struct sse {
     pthread_cond_t changed;
     struct buf line;
     struct sse_event next; /* of which lines have come */
+    int64_t last_seen;     /* the id of the last event that is complete */
     struct sse_event *events;
     size_t count;
     size_t room;
