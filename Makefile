@@ -42,10 +42,15 @@ TESTS := $(TEST_SRC:%.c=$(B)/%)
 ZOO_SRC := $(sort $(wildcard tests/zoo/*.c))
 ZOO := $(ZOO_SRC:tests/zoo/%.c=build/zoo/%)
 BENCHES := $(BENCH_SRC:%.c=$(B)/%)
+# One parser each: for libFuzzer (VARIANT=fuzz), else fed with its corpus by replay.c.
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJ := $(FUZZ_SRC:%.c=$(O)/%.o) $(O)/tests/fuzz/replay.o
+FUZZERS := $(FUZZ_SRC:%.c=$(B)/%)
 PRELOADS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/preload/*.c))
-C_FILES = $(sort $(LIB_SRC) $(MAIN) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(ZOO_SRC) \
+C_FILES = $(sort $(LIB_SRC) $(MAIN) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(ZOO_SRC) $(FUZZ_SRC) \
+            tests/fuzz/replay.c \
             $(wildcard tests/preload/*.c))
-H_FILES = $(sort $(foreach d,$(FOLDERS) tests/support tests/unit tests/api tests/contract bench,\
+H_FILES = $(sort $(foreach d,$(FOLDERS) tests/support tests/fuzz tests/unit tests/api tests/contract bench,\
             $(wildcard $(d)/*.h)))
 
 # ---- with what ----------------------------------------------------------------------------
@@ -84,15 +89,19 @@ WARN_CC := $(WARN_GCC) -Wno-null-dereference -Wno-maybe-uninitialized
 else ifeq ($(VARIANT),tsan)
 MODE := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 WARN_CC := $(WARN_GCC) -Wno-null-dereference -Wno-maybe-uninitialized
+else ifeq ($(VARIANT),fuzz)
+override CC := $(shell command -v clang-14 || echo clang)
+MODE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+COVERED := -fsanitize=fuzzer-no-link
 else
-$(error VARIANT=$(VARIANT) is not one of release, asan, tsan, clang)
+$(error VARIANT=$(VARIANT) is not one of release, asan, tsan, clang, fuzz)
 endif
 ifneq ($(filter -fsanitize=%,$(MODE)),)
 LDMODE := $(filter -fsanitize=%,$(MODE))
 endif
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -DJOBD_VERSION='"$(VERSION)"' -I. $(CPPFLAGS)
-CFLAGS_ALL = -std=c17 -fPIE -pthread $(MODE) $(WARN) $(WARN_CC) $(WERROR) $(CFLAGS)
+CFLAGS_ALL = -std=c17 -fPIE -pthread $(MODE) $(COVERED) $(WARN) $(WARN_CC) $(WERROR) $(CFLAGS)
 LDFLAGS_ALL = -pie -pthread $(LDMODE) -Wl,--as-needed $(LDFLAGS)
 # -Wa,-I. lets base/embed.h name a file from the root of the tree.
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(CFLAGS_ALL) -Wa,-I. -MMD -MP
@@ -126,6 +135,11 @@ $(TESTS): $(B)/%: $(O)/%.o $(SUPPORT_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(SUPPORT_OBJ) $(LIB) $(PKG_LIBS) $(TEST_LIBS)
 
+$(FUZZERS): $(B)/%: $(O)/%.o $(if $(filter fuzz,$(VARIANT)),,$(O)/tests/fuzz/replay.o) $(LIB)
+	$(SAY) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS)
+
 # For programs that know nothing of sanitizers, too.
 $(PRELOADS): $(B)/%.so: %.c $(B)/flags
 	$(SAY) LD $@
@@ -148,7 +162,7 @@ $(LIB_OBJ) $(MAIN_OBJ): $(O)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $<
 
-$(SUPPORT_OBJ) $(TEST_OBJ) $(BENCH_OBJ): $(O)/%.o: %.c $(B)/flags
+$(SUPPORT_OBJ) $(TEST_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ): $(O)/%.o: %.c $(B)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(TEST_CFLAGS) -c -o $@ $<
@@ -167,25 +181,27 @@ $(B)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
--include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d)
 
 # ---- tests --------------------------------------------------------------------------------
 
 # The sanitizer passes run all of them again, each with its own jobd.
 ASAN_TESTS := $(TEST_SRC:%.c=build/asan/%)
 TSAN_TESTS := $(TEST_SRC:%.c=build/tsan/%)
+ASAN_REPLAYS := $(FUZZ_SRC:%.c=build/asan/%)
 
 .PHONY: test test-release test-build check-packages
 test: test-build ## build and run every test, then again under ASan+UBSan and TSan
 	@$(MAKE) --no-print-directory VARIANT=asan test-build
 	@$(MAKE) --no-print-directory VARIANT=tsan test-build
-	tools/run-tests $(filter-out $(lastword $(TESTS)),$(TESTS)) $(ASAN_TESTS) $(TSAN_TESTS) \
+	tools/run-tests $(filter-out $(lastword $(TESTS)),$(TESTS)) $(FUZZERS) $(ASAN_TESTS) \
+	    $(ASAN_REPLAYS) $(TSAN_TESTS) \
 	    $(lastword $(TESTS))
 
 test-release: test-build ## the tests of one VARIANT only, without the sanitizer passes
-	tools/run-tests $(TESTS)
+	tools/run-tests $(FUZZERS) $(TESTS)
 
-test-build: $(TESTS) $(ZOO) $(PRELOADS) all
+test-build: $(TESTS) $(FUZZERS) $(ZOO) $(PRELOADS) all
 
 .PHONY: zoo
 zoo: test-build ## every animal of tests/zoo in every way: canceled, timed out, as root, as nobody, ...
@@ -193,7 +209,7 @@ zoo: test-build ## every animal of tests/zoo in every way: canceled, timed out, 
 
 # ---- the program at work ------------------------------------------------------------------
 
-.PHONY: demo run torture bench recovery
+.PHONY: demo run torture bench recovery fuzz
 demo: all ## start jobd, give it real work, show what happened, stop it
 	tools/demo
 
@@ -218,7 +234,7 @@ CLANG := $(shell command -v clang-14 || command -v clang)
 SHELLCHECK := $(shell command -v shellcheck)
 SH_FILES := $(wildcard script/demo script/test script/install .ci/run tools/demo tools/run-tests \
               tools/check-layers tools/check-style tools/image-check tools/fresh-check \
-              tests/conformance/lint tests/conformance/drift)
+              tests/conformance/lint tests/conformance/drift tests/fuzz/run)
 
 .PHONY: check check-format check-layers check-style check-headers check-generated check-shell \
         check-clang tidy lint-openapi drift format generate image-check fresh-check
@@ -264,6 +280,18 @@ ifeq ($(CLANG),)
 else
 	@$(MAKE) --no-print-directory VARIANT=clang test-build
 endif
+
+SECONDS ?= 60
+fuzz: ## libFuzzer on every parser that bytes from outside reach, SECONDS each, two at a time (needs clang 14)
+ifeq ($(wildcard $(shell $(CLANG) -print-file-name=lib/linux 2>/dev/null)/libclang_rt.fuzzer-*.a),)
+	@echo 'fuzz: skipped, there is no clang (14) with libFuzzer: apt-get install clang-14 libclang-rt-14-dev'
+else
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
+	tests/fuzz/run $(SECONDS) $(FUZZ_SRC:%.c=build/fuzz/%)
+endif
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
 
 tidy: ## clang-tidy
 ifeq ($(CLANG_TIDY),)
@@ -318,4 +346,4 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1 /p' Makefile | while read -r target text; do \
 	    printf '  make %-16s %s\n' "$$target" "$$text"; done
 	@echo
-	@echo '  VARIANT=release|asan|tsan|clang, WERROR=, V=1, PREFIX=, DESTDIR='
+	@echo '  VARIANT=release|asan|tsan|clang|fuzz, WERROR=, V=1, PREFIX=, DESTDIR='

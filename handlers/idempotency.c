@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#define HASH_FUNCTION HASH_FNV /* clang warns of the one that is the default */
 #include <uthash.h>
 
 #include "base/mem.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#define HASH_FUNCTION HASH_FNV /* clang warns of the one that is the default */
 #include <uthash.h>
 #include <utlist.h>
 

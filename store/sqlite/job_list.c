@@ -102,7 +102,7 @@ static int64_t value_of(struct stmt *s, enum store_sort sort, bool ascending)
         [STORE_BY_QUEUED] = SCAN_QUEUED_AT,     [STORE_BY_STARTED] = SCAN_STARTED_AT,
         [STORE_BY_FINISHED] = SCAN_FINISHED_AT, [STORE_BY_UPDATED] = SCAN_UPDATED_AT,
     };
-    int64_t value = stmt_col_i64(s, columns[sort]);
+    int64_t value = stmt_col_i64(s, (int)columns[sort]);
 
     return value == 0 && ascending && sort != STORE_BY_PRIORITY ? INT64_MAX : value;
 }

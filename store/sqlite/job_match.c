@@ -15,7 +15,7 @@ static bool is_text(struct stmt *s, enum scan_column column, const char *wanted)
 
     if (!wanted)
         return true;
-    is = stmt_col_text(s, column);
+    is = stmt_col_text(s, (int)column);
     return text_equal(is ? is : "", wanted);
 }
 
