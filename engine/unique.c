@@ -33,8 +33,8 @@ const struct store_alike *unique_conflict_of(const struct alike *alike, const st
 
 static int replace_one(struct turn *t, struct uuid7 id)
 {
-    static char reason[] = "replaced";
-    static const struct cancel_way way = { .grace_us = -1, .reason = reason };
+    char reason[] = "replaced";
+    const struct cancel_way way = { .grace_us = -1, .reason = reason };
     AUTO_FINI(job) struct job other = { 0 };
     int r;
 
