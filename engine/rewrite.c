@@ -1,5 +1,6 @@
 /* ENGINE_REWRITE: a job that does not run is changed, or waits again. */
 #include "engine/turn.h"
+#include "engine/unique.h"
 
 static int wrong_state(struct engine_request *rq, int code, enum job_state state,
                        const char *what)
@@ -57,5 +58,8 @@ int rewrite_apply(struct turn *t, struct engine_request *base)
         return r;
     if (!may_rewrite(t, rq, &now))
         return 0;
+    r = rq->requeue ? unique_refuses_retry(t, base, now.id) : 0;
+    if (r != 0)
+        return r < 0 ? r : 0;
     return rewrite_job(t, &rq->job, rq->version, rq->requeue);
 }

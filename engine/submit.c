@@ -46,17 +46,6 @@ int submit_insert(struct turn *t, struct job *job)
     return 0;
 }
 
-static int refuse_duplicate(struct engine_request *rq, const struct submit_result *result)
-{
-    char id[UUID7_TEXT_SIZE];
-
-    (void)uuid7_format(result->existing_id, id);
-    rq->result = err_set(&rq->err, ERR_DUPLICATE_JOB, "the job %s is %s", id,
-                         job_state_name(result->existing_state));
-    (void)err_fact(&rq->err, rq->result, "existing_job_id", id);
-    return 0;
-}
-
 static void note_existing(struct submit_result *result, const struct store_alike *other)
 {
     result->existing = true;
@@ -111,7 +100,7 @@ int submit_apply(struct turn *t, struct engine_request *rq)
     if (r < 0)
         return r;
     if (submit->result.code < 0)
-        return refuse_duplicate(rq, &submit->result);
+        return unique_refuse(rq, submit->result.existing_id, submit->result.existing_state);
     return submit->result.existing ? take_existing(t, submit) : 0;
 }
 
@@ -136,7 +125,7 @@ static int look_for_duplicates(struct turn *t, struct submit_many_request *many)
         note_existing(&many->results[i], other);
         many->results[i].code = ERR_DUPLICATE_JOB;
         if (many->rq.result == 0)
-            (void)refuse_duplicate(&many->rq, &many->results[i]);
+            (void)unique_refuse(&many->rq, other->id, other->state);
     }
     return 0;
 }

@@ -69,3 +69,37 @@ int unique_note(struct turn *t, const struct alike *alike, const struct job *job
 
     return store_unique_insert(t->en->conf.store, job->id, alike->digest, oldest, &t->err);
 }
+
+int unique_refuse(struct engine_request *rq, struct uuid7 other, enum job_state state)
+{
+    char id[UUID7_TEXT_SIZE];
+
+    (void)uuid7_format(other, id);
+    rq->result =
+        err_set(&rq->err, ERR_DUPLICATE_JOB, "the job %s is %s", id, job_state_name(state));
+    (void)err_fact(&rq->err, rq->result, "existing_job_id", id);
+    return 0;
+}
+
+int unique_refuses_retry(struct turn *t, struct engine_request *rq, struct uuid7 id)
+{
+    struct store *st = t->en->conf.store;
+    struct alike alike;
+    int r;
+
+    r = store_unique_of(st, id, alike.digest, &t->err);
+    if (r == ERR_NOT_FOUND)
+        return 0;
+    if (r < 0)
+        return r;
+    alike.count = store_unique_find(st, alike.digest, alike.items, ALIKE_MAX, &t->err);
+    for (int i = 0; i < alike.count; i++) {
+        const struct store_alike *other = &alike.items[i];
+
+        if (uuid7_equal(other->id, id) || job_state_is_final(other->state))
+            continue;
+        (void)unique_refuse(rq, other->id, other->state);
+        return 1;
+    }
+    return alike.count < 0 ? alike.count : 0;
+}

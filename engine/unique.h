@@ -25,4 +25,10 @@ int unique_replace(struct turn *t, const struct alike *alike, const struct job *
 /* The job, which has been inserted, is one of them from now on. */
 int unique_note(struct turn *t, const struct alike *alike, const struct job *job);
 
+/* Whether a job that has ended and is to wait again has another one like it that has not ended.
+ * Returns 1, and rq->result says so; 0 when not; or the store's error. */
+int unique_refuses_retry(struct turn *t, struct engine_request *rq, struct uuid7 id);
+/* rq->result: this one is in the way. Returns 0. */
+int unique_refuse(struct engine_request *rq, struct uuid7 other, enum job_state state);
+
 #endif

@@ -71,6 +71,8 @@ struct store_backend {
     int (*jobs_owned)(struct store *st, struct store_owned **ret_items, struct errinfo *e);
     int (*unique_find)(struct store *st, const unsigned char digest[SHA256_BYTES],
                        struct store_alike *items, size_t max, struct errinfo *e);
+    int (*unique_of)(struct store *st, struct uuid7 id, unsigned char ret_digest[SHA256_BYTES],
+                     struct errinfo *e);
     int (*unique_insert)(struct store *st, struct uuid7 id,
                          const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,
                          struct errinfo *e);

@@ -177,6 +177,13 @@ int store_unique_find(struct store *st, const unsigned char digest[SHA256_BYTES]
     return st->backend->unique_find(st, digest, items, max, e);
 }
 
+int store_unique_of(struct store *st, struct uuid7 id, unsigned char ret_digest[SHA256_BYTES],
+                    struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->unique_of(st, id, ret_digest, e);
+}
+
 int store_unique_insert(struct store *st, struct uuid7 id,
                         const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,
                         struct errinfo *e)

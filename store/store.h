@@ -164,6 +164,9 @@ struct store_alike {
  * Returns how many. */
 int store_unique_find(struct store *st, const unsigned char digest[SHA256_BYTES],
                       struct store_alike *items, size_t max, struct errinfo *e);
+/* The digest of a job. ERR_NOT_FOUND: it has none. */
+int store_unique_of(struct store *st, struct uuid7 id, unsigned char ret_digest[SHA256_BYTES],
+                    struct errinfo *e);
 /* Give a job its digest. Those that are older than `oldest` lose theirs; zero: none does. */
 int store_unique_insert(struct store *st, struct uuid7 id,
                         const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,

@@ -225,6 +225,7 @@ const struct store_backend store_sqlite = {
     .jobs_repool = sq_jobs_repool,
     .jobs_owned = sq_jobs_owned,
     .unique_find = sq_unique_find,
+    .unique_of = sq_unique_of,
     .unique_insert = sq_unique_insert,
     .idempotency_insert = sq_idempotency_insert,
     .idempotency_expire = sq_idempotency_expire,

@@ -169,6 +169,11 @@ int sq_unique_find(struct store *st, const unsigned char digest[SHA256_BYTES],
 int sq_unique_insert(struct store *st, struct uuid7 id,
                      const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,
                      struct errinfo *e);
+int sq_unique_of(struct store *st, struct uuid7 id, unsigned char ret_digest[SHA256_BYTES],
+                 struct errinfo *e);
+int sq_unique_insert(struct store *st, struct uuid7 id,
+                     const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,
+                     struct errinfo *e);
 
 /* idempotency.c */
 int sq_idempotency_insert(struct store *st, const struct idempotency_record *record,

@@ -208,6 +208,26 @@ static void a_job_that_runs_is_told_to_stop(void **state)
     api_await(a, second, &r);
 }
 
+static void a_job_is_not_tried_again_while_another_one_is_there(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    const char *again = "\"key\":\"again\",\"on_conflict\":\"replace\"";
+    char first[API_ID_SIZE];
+    char second[API_ID_SIZE];
+
+    api_post(a, "/v1/jobs", waiting("first", again), &r);
+    copy_id(&r, "id", first);
+    api_post(a, "/v1/jobs", waiting("second", again), &r);
+    copy_id(&r, "id", second);
+    api_post(a, api_job_path(first, ":retry"), NULL, &r);
+    assert_problem(&r, 409, "duplicate-job");
+    assert_string_equal(api_text(&r, "existing_job_id"), second);
+    api_post(a, api_job_path(second, ":cancel"), NULL, &r);
+    api_post(a, api_job_path(first, ":retry"), NULL, &r);
+    assert_status(&r, 202);
+}
+
 /* -- in a batch -------------------------------------------------------------------------------
  */
 
@@ -325,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_key_remembers_that_the_existing_job_was_the_answer),
         cmocka_unit_test(a_job_that_waits_is_replaced),
         cmocka_unit_test(a_job_that_runs_is_told_to_stop),
+        cmocka_unit_test(a_job_is_not_tried_again_while_another_one_is_there),
         cmocka_unit_test(a_batch_is_refused_for_a_job_that_has_another_in_its_way),
         cmocka_unit_test(a_batch_is_refused_for_two_that_are_alike),
         cmocka_unit_test(a_batch_says_which_were_there_already),

@@ -68,6 +68,21 @@ static void jobs_are_found_by_their_digest_the_newest_first(void **state)
     assert_int_equal(find(f, 'a', items, 3), 2);
 }
 
+static void a_job_knows_its_digest(void **state)
+{
+    struct store_fixture *f = *state;
+    struct uuid7 id = make(f, 'a', JOB_FAILED);
+    struct job job = store_fixture_job(f);
+    unsigned char digest[SHA256_BYTES];
+    struct uuid7 plain = store_fixture_make(f, &job, JOB_QUEUED);
+
+    store_fixture_begin(f);
+    assert_int_equal(store_unique_of(f->st, id, digest, &f->e), 0);
+    assert_memory_equal(digest, digest_of('a'), SHA256_BYTES);
+    assert_int_equal(store_unique_of(f->st, plain, digest, &f->e), ERR_NOT_FOUND);
+    store_fixture_commit(f);
+}
+
 static void jobs_without_a_digest_are_like_no_other(void **state)
 {
     struct store_fixture *f = *state;
@@ -118,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(jobs_are_found_by_their_digest_the_newest_first),
+        TEST(a_job_knows_its_digest),
         TEST(jobs_without_a_digest_are_like_no_other),
         TEST(those_before_a_job_are_forgotten),
         TEST(a_job_that_is_removed_is_like_no_other),

@@ -50,7 +50,7 @@ static void use_writer(struct store_fixture *f, struct uuid7 id)
     struct uuid7 due[2];
     struct job job = { 0 };
     const struct idempotency_record answer = { .status = 202 };
-    const unsigned char digest[SHA256_BYTES] = { 0 };
+    unsigned char digest[SHA256_BYTES] = { 0 };
     struct store_alike alike;
     struct outcome o;
     int64_t number;
@@ -75,6 +75,7 @@ static void use_writer(struct store_fixture *f, struct uuid7 id)
     assert_true(store_jobs_owned(f->st, &owned, &f->e) > 0);
     free(owned);
     assert_int_equal(store_unique_find(f->st, digest, &alike, 1, &f->e), 0);
+    assert_int_equal(store_unique_of(f->st, id, digest, &f->e), ERR_NOT_FOUND);
     assert_int_equal(store_unique_insert(f->st, id, digest, id, &f->e), 0);
     assert_int_equal(store_idempotency_insert(f->st, &answer, &f->e), 0);
     assert_int_equal(store_idempotency_expire(f->st, 1, 1, &number, &f->e), 1);
