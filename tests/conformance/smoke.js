@@ -143,7 +143,7 @@ async function everyRule(smoke, o) {
                                       headers: { ...right.headers, Accept: 'text/html, */*' } });
     }
     if (o.op.responses['204'] && o.method === 'GET') { // a stream whose end was seen
-        const last = JSON.parse((await smoke.send(o, right)).body).items.at(-1).sequence;
+        const last = JSON.parse((await smoke.send(o, right)).body).items.at(-1).id;
         await smoke.send(o, { ...right, headers: { ...right.headers, Accept: 'text/event-stream',
                                                    'Last-Event-ID': last } });
     }
