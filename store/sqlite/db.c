@@ -26,9 +26,11 @@
 
 /* Readers map the file: they keep no cache worth having, since every commit of the writer
  * empties it. What is mapped is shared by all of them and by the kernel. */
+/* Not mapped: whenever the writer has committed, SQLite unmaps the file of each reader, which
+ * stops all threads of the process; reading the few pages of a look-up costs less. */
 static const char READER_PRAGMAS[] =
     "PRAGMA query_only = ON;"
-    "PRAGMA mmap_size = 1073741824;"
+    "PRAGMA mmap_size = 0;"
     "PRAGMA cache_size = -512;"
     "PRAGMA temp_store = MEMORY;";
 
