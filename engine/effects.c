@@ -69,7 +69,7 @@ static void publish_effect(struct engine *en, const struct effect *f)
 {
     switch (f->kind) {
     case EFFECT_CHANGED:
-        waiters_changed(en->waiters, f->id, f->state);
+        (void)waiters_changed(en->waiters, f->id, f->state);
         break;
     case EFFECT_RUN:
         publish_run(en, f);

@@ -191,18 +191,20 @@ bool waiters_remove(struct waiters *ws, struct waiter *w)
  */
 
 /* The woken may free themselves, so the next is read before each call. */
-static void wake_all(struct waiter *list)
+static size_t wake_all(struct waiter *list)
 {
     struct waiter *w;
     struct waiter *next;
+    size_t count = 0;
 
-    for (w = list; w; w = next) {
+    for (w = list; w; w = next, count++) {
         next = w->next;
         w->wake(w);
     }
+    return count;
 }
 
-void waiters_changed(struct waiters *ws, struct uuid7 job_id, enum job_state state)
+size_t waiters_changed(struct waiters *ws, struct uuid7 job_id, enum job_state state)
 {
     struct waiter *woken = NULL;
     struct waiter *w;
@@ -219,7 +221,7 @@ void waiters_changed(struct waiters *ws, struct uuid7 job_id, enum job_state sta
         LL_PREPEND(woken, w);
     }
     (void)pthread_mutex_unlock(&ws->mutex);
-    wake_all(woken);
+    return wake_all(woken);
 }
 
 /* Take out those whose deadline is at or before now_mono_us. */
@@ -245,7 +247,7 @@ usec_t waiters_tick(struct waiters *ws, usec_t now_mono_us)
     woken = take_due_locked(ws, now_mono_us);
     next_us = ws->count > 0 ? ws->heap[0]->deadline_us : 0;
     (void)pthread_mutex_unlock(&ws->mutex);
-    wake_all(woken);
+    (void)wake_all(woken);
     return next_us;
 }
 
@@ -257,7 +259,7 @@ void waiters_drain(struct waiters *ws)
     ws->drained = true;
     woken = take_due_locked(ws, INT64_MAX);
     (void)pthread_mutex_unlock(&ws->mutex);
-    wake_all(woken);
+    (void)wake_all(woken);
 }
 
 size_t waiters_count(struct waiters *ws)

@@ -47,8 +47,8 @@ int waiters_add(struct waiters *ws, struct waiter *w, struct errinfo *e);
 /* True: it is out, and wake() will not be called. False: wake() was or is being called. */
 bool waiters_remove(struct waiters *ws, struct waiter *w);
 
-/* A committed change of a job. */
-void waiters_changed(struct waiters *ws, struct uuid7 job_id, enum job_state state);
+/* A committed change of a job. Returns how many were woken. */
+size_t waiters_changed(struct waiters *ws, struct uuid7 job_id, enum job_state state);
 /* Wake those whose deadline has come; returns the next deadline, 0 when nobody waits. */
 usec_t waiters_tick(struct waiters *ws, usec_t now_mono_us);
 /* Wake everybody and let nobody wait any more. */

@@ -54,10 +54,10 @@ static void a_final_state_wakes_everybody_who_waits_for_that_job(void **state)
     assert_int_equal(waiters_add(ws, &change.waiter, NULL), 0);
     assert_int_equal(waiters_add(ws, &other.waiter, NULL), 0);
 
-    waiters_changed(ws, id_of(1), JOB_RUNNING);
+    (void)waiters_changed(ws, id_of(1), JOB_RUNNING);
     assert_int_equal(end.woken, 0);
     assert_int_equal(change.woken, 1);
-    waiters_changed(ws, id_of(1), JOB_FAILED);
+    (void)waiters_changed(ws, id_of(1), JOB_FAILED);
     assert_int_equal(end.woken, 1);
     assert_int_equal(change.woken, 1);
     assert_int_equal(other.woken, 0);
@@ -93,7 +93,7 @@ static void a_removed_waiter_is_not_woken(void **state)
     assert_int_equal(waiters_add(ws, &p.waiter, NULL), 0);
     assert_true(waiters_remove(ws, &p.waiter));
     assert_false(waiters_remove(ws, &p.waiter));
-    waiters_changed(ws, id_of(1), JOB_SUCCEEDED);
+    (void)waiters_changed(ws, id_of(1), JOB_SUCCEEDED);
     assert_int_equal(waiters_tick(ws, 1000), 0);
     assert_int_equal(p.woken, 0);
 }
@@ -207,7 +207,7 @@ static void every_waiter_is_either_woken_or_removed_never_both(void **state)
     for (int i = 0; i < RACERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, race_thread, &race), 0);
     for (unsigned n = 0; atomic_load(&race.done) < RACERS; n++)
-        waiters_changed(ws, id_of(n % 5), JOB_SUCCEEDED);
+        (void)waiters_changed(ws, id_of(n % 5), JOB_SUCCEEDED);
     for (int i = 0; i < RACERS; i++)
         (void)pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&race.woken) + atomic_load(&race.removed), RACERS * ROUNDS);
