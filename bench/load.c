@@ -1,12 +1,13 @@
 /* bench/load.c - a bounded HTTP load: one request in flight on each of N keep-alive
  * connections.
  *
- *   load HOST:PORT PATH BODY [-c connections] [-s seconds] [-n requests] [-H "Name: value"]...
+ *   load HOST:PORT PATH BODY [-c connections] [-s seconds] [-n requests] [-r per_second]
+ *        [-H "Name: value"]...
  *
- * Sends POST with BODY until the time or the count is reached, then prints one JSON line:
- * requests, errors (anything but 2xx), seconds, per_second, p50_us, p99_us, max_us. Loopback
- * only. One thread: it shares the machine with what it measures, and says so little that it
- * costs little.
+ * Sends POST with BODY until the time or the count is reached, no faster than -r says, then
+ * prints one JSON line: requests, errors (anything but 2xx), seconds, per_second, p50_us,
+ * p99_us, max_us. Loopback only. One thread: it shares the machine with what it measures, and
+ * says so little that it costs little.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -47,6 +49,8 @@ struct load {
     unsigned connections;
     double seconds;
     uint64_t requests_max;
+    double per_second; /* 0: as fast as it goes */
+    usec_t start_us;
     int epoll_fd;
     uint64_t started;
     uint64_t done;
@@ -86,9 +90,23 @@ static void open_connection(struct load *ld, struct connection *c)
         c->answer = mem_new0(ANSWER_MAX);
 }
 
+/* Wait until the next request is due. */
+static void pace(const struct load *ld)
+{
+    usec_t due_us = ld->start_us + (usec_t)((double)ld->started / ld->per_second * 1e6);
+    usec_t ahead_us = due_us - clock_mono_us();
+    const struct timespec wait = { .tv_sec = (time_t)(ahead_us / USEC_PER_SEC),
+                                   .tv_nsec = (long)(ahead_us % USEC_PER_SEC) * 1000 };
+
+    if (ahead_us > 0)
+        (void)nanosleep(&wait, NULL);
+}
+
 /* The request is small: it always fits into the socket's buffer. */
 static void send_request(struct load *ld, struct connection *c)
 {
+    if (ld->per_second > 0)
+        pace(ld);
     c->received = 0;
     c->answer_len = 0;
     c->started_us = clock_mono_us();
@@ -174,7 +192,7 @@ static double run(struct load *ld)
 
     for (unsigned i = 0; i < ld->connections; i++)
         open_connection(ld, &all[i]);
-    start_us = clock_mono_us();
+    ld->start_us = start_us = clock_mono_us();
     ld->stop_us = start_us + (usec_t)(ld->seconds * 1e6);
     for (unsigned i = 0; i < ld->connections; i++)
         send_request(ld, &all[i]);
@@ -222,7 +240,7 @@ static void usage(void)
 {
     (void)fputs(
         "usage: load HOST:PORT PATH BODY [-c connections] [-s seconds] [-n requests]"
-        " [-H \"Name: value\"]...\n",
+        " [-r per_second] [-H \"Name: value\"]...\n",
         stderr);
     exit(64);
 }
@@ -251,13 +269,15 @@ int main(int argc, char **argv)
     double seconds;
     int option;
 
-    while ((option = getopt(argc, argv, "c:s:n:H:")) != -1) {
+    while ((option = getopt(argc, argv, "c:s:n:r:H:")) != -1) {
         if (option == 'c')
             ld.connections = (unsigned)strtoul(optarg, NULL, 10);
         else if (option == 's')
             ld.seconds = strtod(optarg, NULL);
         else if (option == 'n')
             ld.requests_max = strtoull(optarg, NULL, 10);
+        else if (option == 'r')
+            ld.per_second = strtod(optarg, NULL);
         else if (option == 'H' && header_len + strlen(optarg) + 3 < sizeof headers)
             header_len += (size_t)snprintf(headers + header_len, sizeof headers - header_len,
                                            "%s\r\n", optarg);

@@ -158,6 +158,7 @@ static void update_status(struct engine *en)
                                .waiting_jobs = en->waiting_jobs };
     bool first = false;
 
+    atomic_store_explicit(&en->waiting_shown, en->waiting_jobs, memory_order_relaxed);
     if (!en->was_ready && every_pool_has_a_worker(en)) {
         en->was_ready = true;
         first = true;
@@ -196,7 +197,12 @@ void engine_stop(struct engine *en, bool now)
     inbox_stop(&en->inbox, now);
 }
 
-unsigned engine_pending(struct engine *en)
+int64_t engine_waiting_jobs(const struct engine *en)
+{
+    return atomic_load_explicit(&en->waiting_shown, memory_order_relaxed);
+}
+
+unsigned engine_pending(const struct engine *en)
 {
     return atomic_load_explicit(&en->inbox.depth, memory_order_relaxed) +
            atomic_load_explicit(&en->inbox.taken, memory_order_relaxed);

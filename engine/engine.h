@@ -104,8 +104,10 @@ struct engine_worker {
     char reason[PROTO_REASON_SIZE]; /* why the program did not start; "" when it did */
 };
 
-/* How many requests have not been answered yet. Any thread; cheap. */
-unsigned engine_pending(struct engine *en);
+/* How many requests have not been answered yet; how many jobs are scheduled and queued, as of
+ * the last turn. Any thread; cheap. */
+unsigned engine_pending(const struct engine *en);
+int64_t engine_waiting_jobs(const struct engine *en);
 
 /* All of them, by their id; the list is the caller's to free. Returns how many. Any thread. */
 size_t engine_workers(struct engine *en, struct engine_worker **ret_list);

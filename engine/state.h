@@ -48,8 +48,9 @@ struct engine {
     struct pool *pools; /* [0] is that of the command workers */
     size_t pool_count;
     struct uuid7_gen ids;
-    int64_t waiting_jobs;    /* scheduled and queued, on disk */
-    usec_t next_due_us;      /* wall clock; 0: nothing is scheduled */
+    int64_t waiting_jobs;           /* scheduled and queued, on disk */
+    _Atomic(int64_t) waiting_shown; /* the same, for other threads */
+    usec_t next_due_us;             /* wall clock; 0: nothing is scheduled */
     usec_t oldest_answer_us; /* wall clock: since when answers are remembered; 0: none is */
 
     struct housekeeping keeping;

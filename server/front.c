@@ -101,11 +101,18 @@ static bool is_draining(void *ctx)
 }
 
 /* HTTP threads. */
-static bool is_overloaded(void *ctx)
+static int has_room(void *ctx, struct errinfo *e)
 {
     const struct front *f = ctx;
+    const struct settings *s = f->conf->settings;
+    int64_t waiting_jobs = engine_waiting_jobs(f->engine);
 
-    return (int64_t)engine_pending(f->engine) >= f->conf->settings->max_pending_submits;
+    if ((int64_t)engine_pending(f->engine) >= s->max_pending_submits)
+        return err_set(e, ERR_NOT_READY, "more is submitted than can be written down");
+    if (waiting_jobs >= s->max_waiting_jobs)
+        return err_set(e, ERR_QUEUE_FULL, "%lld jobs are waiting; max_waiting_jobs allows %lld",
+                       (long long)waiting_jobs, (long long)s->max_waiting_jobs);
+    return 0;
 }
 
 /* ---- start ------------------------------------------------------------------------------- */
@@ -273,8 +280,8 @@ static int start_http(struct front *f, struct errinfo *e)
         .loopback_only = !s->insecure,
         .key_rate = { s->rate_limit, s->rate_period_us, s->rate_burst },
         .address_rate = { s->rate_limit_per_address, s->rate_period_us, s->rate_burst },
-        .overloaded = is_overloaded,
-        .overloaded_ctx = f,
+        .room = has_room,
+        .room_ctx = f,
         .draining = is_draining,
         .draining_ctx = f,
     };

@@ -101,9 +101,7 @@ static int check_load(struct request *r)
 {
     const struct http_conf *conf = r->conf;
 
-    if (!conf->overloaded || !submits(r->route) || !conf->overloaded(conf->overloaded_ctx))
-        return 0;
-    return err_set(&r->rs.err, ERR_NOT_READY, "more is submitted than can be taken: try later");
+    return conf->room && submits(r->route) ? conf->room(conf->room_ctx, &r->rs.err) : 0;
 }
 
 int admission_check(struct request *r)

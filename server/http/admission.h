@@ -6,6 +6,7 @@
  *   503  more submits wait for the ledger than it gets done soon (temporary-reduced-capacity):
  *        those that have been taken are finished at the rate of an unloaded server. Reads,
  * probes and cancellations are not refused.
+ *   429  as many jobs wait as may (queue-full), which the engine would say as well
  */
 #ifndef JOBD_SERVER_HTTP_ADMISSION_H
 #define JOBD_SERVER_HTTP_ADMISSION_H

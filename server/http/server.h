@@ -72,9 +72,10 @@ struct http_conf {
     const struct trusted_proxies *trusted_proxies; /* borrowed; NULL: none */
     struct rate key_rate;                          /* of each principal; limit 0: none */
     struct rate address_rate;                      /* of each address without a principal */
-    /* Whether submits are to be refused with ERR_NOT_READY. Any thread; cheap. NULL: never. */
-    bool (*overloaded)(void *ctx);
-    void *overloaded_ctx;
+    /* Whether there is room for one more submit: 0, ERR_NOT_READY or ERR_QUEUE_FULL. Any
+     * thread; cheap. NULL: always. */
+    int (*room)(void *ctx, struct errinfo *e);
+    void *room_ctx;
     const struct http_auth *auth; /* borrowed; NULL: everybody may do everything */
     bool loopback_only; /* refuse a Host that is not loopback, unless credentials are needed */
     /* Whether requests that change something are refused with ERR_DRAINING. Any thread. */

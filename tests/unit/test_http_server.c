@@ -361,6 +361,12 @@ static bool is_draining(void *ctx)
     return atomic_load((atomic_bool *)ctx);
 }
 
+static int has_room(void *ctx, struct errinfo *e)
+{
+    (void)ctx;
+    return atomic_load(&overloaded) ? err_set(e, ERR_NOT_READY, "no room") : 0;
+}
+
 static int listen_on_loopback(uint16_t *ret_port)
 {
     struct sockaddr_in at = { .sin_family = AF_INET };
@@ -393,8 +399,7 @@ static void start_server(unsigned threads)
         .trusted_proxies = &gateways,
         .draining = is_draining,
         .draining_ctx = &draining,
-        .overloaded = is_draining,
-        .overloaded_ctx = &overloaded,
+        .room = has_room,
     };
 
     for (size_t i = 0; i < 2; i++)
