@@ -166,9 +166,6 @@ int sq_read_job_count(struct store_reader *rd, const struct store_filter *filter
 /* job_unique.c */
 int sq_unique_find(struct store *st, const unsigned char digest[SHA256_BYTES],
                    struct store_alike *items, size_t max, struct errinfo *e);
-int sq_unique_insert(struct store *st, struct uuid7 id,
-                     const unsigned char digest[SHA256_BYTES], struct uuid7 oldest,
-                     struct errinfo *e);
 int sq_unique_of(struct store *st, struct uuid7 id, unsigned char ret_digest[SHA256_BYTES],
                  struct errinfo *e);
 int sq_unique_insert(struct store *st, struct uuid7 id,

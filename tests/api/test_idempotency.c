@@ -71,6 +71,24 @@ static void the_same_request_again_gets_the_same_answer(void **state)
     assert_int_equal(count_named(a, "a"), 1);
 }
 
+static void a_job_that_starts_at_once_has_the_same_answer_later(void **state)
+{
+    const struct api *a = *state;
+
+    for (int i = 0; i < 8; i++) {
+        AUTO_FINI(api_reply) struct api_reply first = { 0 };
+        AUTO_FINI(api_reply) struct api_reply again = { 0 };
+        AUTO(mem) char *key = mem_printf("at-once-%d", i);
+
+        send_keyed(a, key, "{\"command\":[\"true\"]}", &first);
+        assert_status(&first, 202);
+        send_keyed(a, key, "{\"command\":[\"true\"]}", &again);
+        assert_status(&again, 202);
+        assert_header(&again, "ETag", api_header(&first, "ETag"));
+        assert_string_equal(again.body, first.body);
+    }
+}
+
 static void a_replay_that_waits_sees_the_end(void **state)
 {
     const struct api *a = *state;
@@ -346,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_request_again_gets_the_same_answer),
+        cmocka_unit_test(a_job_that_starts_at_once_has_the_same_answer_later),
         cmocka_unit_test(a_replay_that_waits_sees_the_end),
         cmocka_unit_test(other_keys_make_other_jobs),
         cmocka_unit_test(a_colon_may_be_escaped_in_the_path),
