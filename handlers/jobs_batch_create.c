@@ -318,7 +318,8 @@ static int refuse_all(struct http_resp *rs, int code, const struct faults *fault
     move_faults(rs, faults, index);
     if (code == ERR_VALIDATION)
         return 0;
-    return err_set(&rs->err, code, "jobs/%zu: %s", index, why->text);
+    (void)err_set(&rs->err, code, "jobs/%zu: %s", index, why->text);
+    return why->fact_name ? err_fact(&rs->err, code, why->fact_name, why->fact) : code;
 }
 
 static int parse_job(struct batch *b, const struct json_part *part, struct sha256 *digest,

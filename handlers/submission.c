@@ -24,5 +24,8 @@ int submission_decode(const struct submission *s, const json_t *body, struct job
     if (r < 0)
         return r;
     job_spec_to_job(&spec, s->now_us, ret_job);
-    return common_set_creator(s->rq, ret_job, e);
+    r = common_set_creator(s->rq, ret_job, e);
+    if (r < 0)
+        job_fini(ret_job);
+    return r;
 }
