@@ -32,6 +32,9 @@ struct service {
     usec_t idempotency_ttl_us;
     struct token_key
         cursor_key; /* token_key_load(paths_token_key()): cursors outlive the front */
+    /* Keys were changed in the ledger: from now on that counts for requests. */
+    void (*keys_changed)(void *ctx);
+    void *keys_ctx;
 };
 
 #endif

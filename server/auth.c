@@ -237,3 +237,8 @@ const struct http_auth *auth_for_http(const struct auth *a)
 {
     return &a->http;
 }
+
+void auth_keys_changed(struct auth *a)
+{
+    keyring_look(a->keyring);
+}

@@ -28,6 +28,8 @@ int auth_new(const struct settings *s, const struct keyring_conf *keys, struct a
 struct auth *auth_free(struct auth *a);
 DEFINE_AUTO(auth, struct auth)
 
+/* Keys were changed in the ledger. Any thread. */
+void auth_keys_changed(struct auth *a);
 /* Borrowed. */
 const struct http_auth *auth_for_http(const struct auth *a);
 

@@ -253,6 +253,12 @@ static int start_auth(struct front *f, struct errinfo *e)
     return r;
 }
 
+/* HTTP threads. */
+static void on_keys_changed(void *ctx)
+{
+    auth_keys_changed(ctx);
+}
+
 static int start_http(struct front *f, struct errinfo *e)
 {
     const struct settings *s = f->conf->settings;
@@ -299,6 +305,8 @@ static int start_http(struct front *f, struct errinfo *e)
         .retention_us = s->retention_us,
         .require_if_match = s->require_if_match,
         .followers = &f->followers,
+        .keys_changed = on_keys_changed,
+        .keys_ctx = f->auth,
         .max_body_bytes = (size_t)s->max_body_bytes,
         .max_batch_jobs = (size_t)s->max_batch_jobs,
         .flights = &f->flights,

@@ -183,18 +183,24 @@ static int read_if_changed(struct keyring *k, struct errinfo *e)
     return r;
 }
 
+void keyring_look(struct keyring *k)
+{
+    struct errinfo e = { 0 };
+
+    if (read_if_changed(k, &e) < 0)
+        log_warn("auth.keys_unread", LSTR("reason", e.text));
+}
+
 /* One request at a time looks; the others go on with what is there. */
 static void refresh(struct keyring *k)
 {
     usec_t now_us = clock_mono_us();
     usec_t due_us = atomic_load_explicit(&k->refresh_at_us, memory_order_relaxed);
-    struct errinfo e = { 0 };
 
     if (now_us < due_us || !atomic_compare_exchange_strong(&k->refresh_at_us, &due_us,
                                                            now_us + KEYRING_REFRESH_US))
         return;
-    if (read_if_changed(k, &e) < 0) /* the old set is better than none */
-        log_warn("auth.keys_unread", LSTR("reason", e.text));
+    keyring_look(k); /* when that fails, the old set is better than none */
 }
 
 int keyring_new(const struct keyring_conf *conf, struct keyring **ret_keyring,

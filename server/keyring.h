@@ -39,6 +39,8 @@ int keyring_new(const struct keyring_conf *conf, struct keyring **ret_keyring,
 struct keyring *keyring_free(struct keyring *k);
 DEFINE_AUTO(keyring, struct keyring)
 
+/* Look at the ledger now: it was changed. */
+void keyring_look(struct keyring *k);
 /* Whether there is, or has been, any key: one that was revoked counts, so that a server never
  * opens by a revocation. */
 bool keyring_has_keys(struct keyring *k);

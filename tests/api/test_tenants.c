@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/api_key.h"
 #include "handlers/handlers.h"
 #include "tests/support/keys.h"
 
@@ -78,11 +79,15 @@ static char *fill(const char *template, const char *job)
         const char *name, *value;
     } params[] = {
         { "{number}", "1" },   { "{stream}", "stdout" },      { "{path*}", "file" },
-        { "{name}", "leave" }, { "{code}", "job-not-found" }, { "{key_id}", "0123456789AB" },
+        { "{name}", "leave" }, { "{code}", "job-not-found" },
     };
     const char *id = text_starts(template, "/v1/batches", NULL) ? acme.batch : job;
+    char key_id[API_KEY_ID_SIZE];
     struct buf out = { 0 };
 
+    (void)text_copy(key_id, sizeof key_id, acme.own + strlen(API_KEY_PREFIX));
+    if (text_starts(template, "/v1/api-keys", NULL))
+        id = key_id;
     while (*template) {
         size_t i = 0, n = strcspn(template, "{");
 
