@@ -300,7 +300,7 @@ static void make_varied(struct store_fixture *f, struct uuid7 ids[MADE])
 
     for (int i = 0; i < MADE; i++) {
         struct job job = store_fixture_job(f);
-        char pool[8];
+        char pool[16];
 
         (void)snprintf(pool, sizeof pool, "p%d", i);
         store_fixture_set(&job.pool, pool);
@@ -326,6 +326,7 @@ static void assert_lists(struct store_fixture *f, struct store_query query,
 {
     struct store_reader *rd = get_reader(f);
     char found[64] = "";
+    size_t count = 0;
 
     do {
         AUTO_FINI(store_page) struct store_page page = { 0 };
@@ -334,7 +335,7 @@ static void assert_lists(struct store_fixture *f, struct store_query query,
         for (size_t i = 0; i < page.count; i++)
             for (int j = 0; j < MADE; j++)
                 if (uuid7_equal(page.items[i].id, ids[j]))
-                    (void)snprintf(found + strlen(found), 2, "%d", j);
+                    found[count++] = (char)('0' + j);
         query.from = page.next;
     } while (query.from.key);
     store_reader_put(f->st, rd);
