@@ -254,6 +254,48 @@ static void what_has_not_changed_is_not_sent_again(void **state)
     }
 }
 
+/* -- not any more ---------------------------------------------------------------------------
+ */
+
+static void whatever_is_asked_of_a_removed_job_is_gone(void **state)
+{
+    static const char *const rest[] = { "",
+                                        "?view=minimal",
+                                        "?on_complete=redirect",
+                                        "?wait=1",
+                                        "/result",
+                                        "/result?wait=1",
+                                        "/logs/stdout",
+                                        "/logs/stderr?follow=true",
+                                        "/logs/stdout?tail_lines=2",
+                                        "/attempts",
+                                        "/attempts/1",
+                                        "/artifacts",
+                                        "/artifacts/file",
+                                        "/events" };
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    struct api_request q = { .method = "DELETE" };
+    char id[API_ID_SIZE];
+
+    (void)api_submit(a, "{\"function\":\"hello\"}", id);
+    api_await(a, id, &r);
+    q.path = api_job_path(id, "?purge=true");
+    api_send(a, &q, &r);
+    assert_status(&r, 204);
+    for (size_t i = 0; i < COUNT_OF(rest); i++) {
+        AUTO(mem) char *path = mem_str(api_job_path(id, rest[i]));
+
+        api_get(a, path, &r);
+        assert_problem(&r, 410, "job-expired");
+        assert_int_equal(strlen(api_text(&r, "expired_at")), 24);
+        get_with(a, path, "If-None-Match: *", NULL, &r);
+        assert_problem(&r, 410, "job-expired");
+    }
+    api_get(a, "/v1/jobs?view=minimal", &r);
+    assert_null(strstr(r.body, id));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_job_that_has_ended_leads_to_its_result_when_it_is_asked_to),
         cmocka_unit_test(a_wait_ends_in_the_redirect),
         cmocka_unit_test(what_has_not_changed_is_not_sent_again),
+        cmocka_unit_test(whatever_is_asked_of_a_removed_job_is_gone),
     };
 
     api_configure(config);
