@@ -120,13 +120,15 @@ static void put_inputs(struct json_put *w, const struct payload *payload)
 }
 
 static void put_request(struct json_put *w, const struct job *job,
-                        const struct payload *payload)
+                        const struct payload *payload, bool whole)
 {
     json_put_text(w, "function", job->function);
     put_member(w, payload, PAYLOAD_COMMAND);
-    put_member(w, payload, PAYLOAD_ARGS);
-    put_member(w, payload, PAYLOAD_ENV);
-    put_inputs(w, payload);
+    if (whole) {
+        put_member(w, payload, PAYLOAD_ARGS);
+        put_member(w, payload, PAYLOAD_ENV);
+        put_inputs(w, payload);
+    }
     json_put_text(w, "name", job->name);
     json_put_text(w, "queue", job->queue);
     json_put_integer(w, "priority", job->priority);
@@ -182,13 +184,13 @@ static void put_times(struct json_put *w, const struct job *job)
 
 /* ---- how it went ------------------------------------------------------------------------- */
 
-static void put_result(struct json_put *w, const struct outcome *o)
+static void put_result(struct json_put *w, const struct outcome *o, bool whole)
 {
     if (o->result_kind == RESULT_STDOUT)
         json_put_integer(w, "result_bytes", o->captures[STREAM_STDOUT].kept_bytes);
     if (o->result_kind != RESULT_JSON)
         return;
-    if (o->result && o->result_len <= JOB_RESULT_INLINE_MAX_BYTES)
+    if (whole && o->result && o->result_len <= JOB_RESULT_INLINE_MAX_BYTES)
         json_put_raw(w, "result", o->result, o->result_len);
     json_put_integer(w, "result_bytes", (int64_t)o->result_len);
 }
@@ -201,7 +203,7 @@ static bool has_failed(const struct job *job)
     return job->state == JOB_FAILED || (waits && job->outcome.cause != CAUSE_NONE);
 }
 
-static void put_outcome(struct json_put *w, const struct job *job)
+static void put_outcome(struct json_put *w, const struct job *job, bool whole)
 {
     const struct outcome *o = &job->outcome;
 
@@ -210,7 +212,7 @@ static void put_outcome(struct json_put *w, const struct job *job)
         if (has_failed(job))
             outcome_put_failure(w, o);
         if (job_state_is_final(job->state))
-            put_result(w, o);
+            put_result(w, o, whole);
     }
     outcome_put_logs(w, o); /* zeros while there is no outcome */
     if (job->has_outcome && o->started_at_us > 0)
@@ -261,7 +263,7 @@ static void put_links(struct json_put *w, const char *id)
     json_put_end(w);
 }
 
-void job_put(struct json_put *w, const struct job *job)
+static void put_job(struct json_put *w, const struct job *job, bool whole)
 {
     const struct payload payload = payload_of(job);
     char id[UUID7_TEXT_SIZE];
@@ -270,20 +272,30 @@ void job_put(struct json_put *w, const struct job *job)
     json_put_text(w, "id", uuid7_format(job->id, id));
     json_put_text(w, "state", job_state_name(job->state));
     json_put_text(w, "reason", job->reason);
-    put_request(w, job, &payload);
+    put_request(w, job, &payload, whole);
     json_put_integer(w, "attempt", job->attempt);
     json_put_integer(w, "max_attempts", max_attempts(&payload));
     if (job->progress_at_us > 0)
         put_progress(w, job);
     put_times(w, job);
     json_put_integer(w, "version", job->version);
-    put_outcome(w, job);
+    put_outcome(w, job, whole);
     if (job->worker_id > 0)
         put_worker(w, job);
     put_policy(w, job, &payload);
     put_trace(w, job, &payload);
     put_links(w, id);
     json_put_end(w);
+}
+
+void job_put(struct json_put *w, const struct job *job)
+{
+    put_job(w, job, true);
+}
+
+void job_put_small(struct json_put *w, const struct job *job)
+{
+    put_job(w, job, false);
 }
 
 json_t *job_encode(const struct job *job)

@@ -12,6 +12,8 @@
 /* Write it as an object. Stdin and the contents of inputs are left out; an unset field is
  * absent. */
 void job_put(struct json_put *w, const struct job *job);
+/* The same without what may be large: args, env, inputs and result. */
+void job_put_small(struct json_put *w, const struct job *job);
 /* The same as a new tree. */
 json_t *job_encode(const struct job *job);
 /* The same of a job that is not submitted: without what only a submit gives. */

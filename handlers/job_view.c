@@ -33,23 +33,32 @@ int job_view_decode(const struct http_req *rq, struct http_resp *rs, enum job_vi
                                 name);
 }
 
-static json_t *minimal(const struct job *job)
+static void put_minimal(struct json_put *w, const struct job *job)
 {
     char id[UUID7_TEXT_SIZE];
 
-    return json_pack("{s:s, s:s, s:I}", "id", uuid7_format(job->id, id), "state",
-                     job_state_name(job->state), "version", (json_int_t)job->version);
+    json_put_begin(w, NULL);
+    json_put_text(w, "id", uuid7_format(job->id, id));
+    json_put_text(w, "state", job_state_name(job->state));
+    json_put_integer(w, "version", job->version);
+    json_put_end(w);
+}
+
+void job_view_put(struct json_put *w, const struct job *job, enum job_view view)
+{
+    if (view == JOB_VIEW_MINIMAL)
+        put_minimal(w, job);
+    else if (view == JOB_VIEW_BASIC)
+        job_put_small(w, job);
+    else
+        job_put(w, job);
 }
 
 json_t *job_view_encode(const struct job *job, enum job_view view)
 {
-    static const char *const large[] = { "args", "env", "inputs", "result" };
-    json_t *json;
+    AUTO_FINI(buf) struct buf out = { 0 };
+    struct json_put w = { .out = &out };
 
-    if (view == JOB_VIEW_MINIMAL)
-        return minimal(job);
-    json = job_encode(job);
-    for (size_t i = 0; view == JOB_VIEW_BASIC && i < COUNT_OF(large); i++)
-        (void)json_object_del(json, large[i]);
-    return json;
+    job_view_put(&w, job, view);
+    return json_put_parse(&w);
 }

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "domain/job.h"
+#include "domain/json_put.h"
 #include "handlers/fields.h"
 #include "server/http/http.h"
 
@@ -18,7 +19,8 @@ enum job_view {
 const char *job_view_name(enum job_view view);
 /* The parameter `view`; *ret_view stays when it is not given. ERR_INVALID_PARAMETER. */
 int job_view_decode(const struct http_req *rq, struct http_resp *rs, enum job_view *ret_view);
-/* The caller's. */
+void job_view_put(struct json_put *w, const struct job *job, enum job_view view);
+/* The same as a new tree. */
 json_t *job_view_encode(const struct job *job, enum job_view view);
 
 #endif

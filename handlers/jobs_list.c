@@ -133,13 +133,33 @@ static int read(struct asked *a, const struct http_req *rq, struct http_resp *rs
     return r;
 }
 
+/* As a text where nothing has to be picked. */
+static int reply(struct asked *a, const struct http_req *rq, struct http_resp *rs,
+                 const struct store_page *page, const void *last, size_t len)
+{
+    AUTO_FINI(buf) struct buf out = { 0 };
+    struct json_put w = { .out = &out };
+    json_t *items;
+
+    if (a->listing.fields.count == 0) {
+        json_put_begin_array(&w, NULL);
+        for (size_t i = 0; i < page->count; i++)
+            job_view_put(&w, &page->items[i], a->view);
+        json_put_end_array(&w);
+        return listing_reply_text(&a->listing, rq, rs, &out, last, len);
+    }
+    items = json_array();
+    for (size_t i = 0; i < page->count; i++)
+        (void)json_array_append_new(items, job_view_encode(&page->items[i], a->view));
+    return listing_reply(&a->listing, rq, rs, items, last, len);
+}
+
 int h_list_jobs(struct http_req *rq, struct http_resp *rs)
 {
     AUTO_FINI(store_page) struct store_page page = { 0 };
     AUTO_FINI(asked)
     struct asked a = { .listing = { .path = "/v1/jobs", .of = FIELDS_JOB } };
     uint64_t last[2];
-    json_t *items;
     int r;
 
     r = decode(&a, rq, rs);
@@ -148,13 +168,7 @@ int h_list_jobs(struct http_req *rq, struct http_resp *rs)
     r = read(&a, rq, rs, &page);
     if (r < 0)
         return r;
-    items = json_array();
-    for (size_t i = 0; i < page.count; i++) {
-        job_set_expiry(&page.items[i], common_service(rq)->retention_us);
-        (void)json_array_append_new(items, job_view_encode(&page.items[i], a.view));
-    }
     last[0] = htobe64((uint64_t)page.next.value);
     last[1] = htobe64((uint64_t)page.next.key);
-    return listing_reply(&a.listing, rq, rs, items, page.next.key > 0 ? last : NULL,
-                         sizeof last);
+    return reply(&a, rq, rs, &page, page.next.key > 0 ? last : NULL, sizeof last);
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/json_put.h"
 #include "domain/json_text.h"
 #include "handlers/common.h"
 
@@ -116,8 +117,8 @@ static char *page_path(const struct listing *l, const char *cursor)
     return buf_steal(&b);
 }
 
-static void set_next(const struct listing *l, const struct http_req *rq, struct http_resp *rs,
-                     json_t *json, const void *last, size_t len)
+static void put_next(const struct listing *l, const struct http_req *rq, struct http_resp *rs,
+                     struct json_put *w, const void *last, size_t len)
 {
     AUTO(mem) char *context = context_of(l);
     char cursor[TOKEN_TEXT_SIZE];
@@ -125,43 +126,63 @@ static void set_next(const struct listing *l, const struct http_req *rq, struct 
     char *next =
         page_path(l, token_make(&common_service(rq)->cursor_key, context, last, len, cursor));
 
-    (void)json_object_set_new(json, "next", json_string(next));
+    json_put_text(w, "next", next);
     http_set_header(rs, "Link", "<%s>; rel=\"next\"", next);
 }
 
 /* -- the answer -----------------------------------------------------------------------------
  */
 
-static void project_items(const struct listing *l, json_t *items)
-{
-    for (size_t i = 0; l->fields.count > 0 && i < json_array_size(items); i++)
-        (void)json_array_set_new(
-            items, i, fields_project(&l->fields, json_incref(json_array_get(items, i))));
-}
-
-static void set_total(const struct listing *l, const struct http_req *rq, struct http_resp *rs,
-                      json_t *json)
+static void put_total(const struct listing *l, const struct http_req *rq, struct http_resp *rs,
+                      struct json_put *w)
 {
     if (!l->has_total || !rq->total_count)
         return;
-    (void)json_object_set_new(json, "total_count", json_integer(l->total));
-    (void)json_object_set_new(json, "total_count_exact", json_boolean(l->exact));
+    json_put_integer(w, "total_count", l->total);
+    json_put_bool(w, "total_count_exact", l->exact);
     http_set_header(rs, "Preference-Applied", "return=total-count");
+}
+
+int listing_reply_text(struct listing *l, const struct http_req *rq, struct http_resp *rs,
+                       const struct buf *items, const void *last, size_t len)
+{
+    AUTO(mem) char *self = page_path(l, http_query(rq, "cursor", 0));
+    AUTO_FINI(buf) struct buf out = { 0 };
+    struct json_put w = { .out = &out };
+    const char *name;
+    json_t *member;
+    size_t out_len;
+
+    (void)buf_reserve(&out, items->len + 1024);
+    json_put_begin(&w, NULL);
+    json_object_foreach (l->members, name, member)
+        json_put_tree(&w, name, member);
+    json_put_raw(&w, "items", items->data, items->len);
+    json_put_text(&w, "self", self);
+    if (last)
+        put_next(l, rq, rs, &w, last, len);
+    put_total(l, rq, rs, &w);
+    json_put_end(&w);
+    out_len = out.len;
+    return http_reply_tagged_bytes(rq, rs, "application/json", buf_steal(&out), out_len);
 }
 
 int listing_reply(struct listing *l, const struct http_req *rq, struct http_resp *rs,
                   json_t *take_items, const void *last, size_t len)
 {
-    AUTO(mem) char *self = page_path(l, http_query(rq, "cursor", 0));
-    json_t *json = l->members ? TAKE(l->members) : json_object();
+    AUTO(json) json_t *items = take_items;
+    AUTO_FINI(buf) struct buf out = { 0 };
+    struct json_put w = { .out = &out };
 
-    project_items(l, take_items);
-    (void)json_object_set_new(json, "items", take_items);
-    (void)json_object_set_new(json, "self", json_string(self));
-    if (last)
-        set_next(l, rq, rs, json, last, len);
-    set_total(l, rq, rs, json);
-    return http_reply_tagged(rq, rs, json);
+    json_put_begin_array(&w, NULL);
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        AUTO(json)
+        json_t *item = fields_project(&l->fields, json_incref(json_array_get(items, i)));
+
+        json_put_tree(&w, NULL, item);
+    }
+    json_put_end_array(&w);
+    return listing_reply_text(l, rq, rs, &out, last, len);
 }
 
 int listing_reply_whole(struct listing *l, const struct http_req *rq, struct http_resp *rs,

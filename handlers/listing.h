@@ -66,6 +66,9 @@ void listing_total(struct listing *l, int64_t count, bool exact);
  * NULL: there is no more. */
 int listing_reply(struct listing *l, const struct http_req *rq, struct http_resp *rs,
                   json_t *take_items, const void *last, size_t len);
+/* The same where nothing has to be picked (fields.count is 0): items are a whole JSON text. */
+int listing_reply_text(struct listing *l, const struct http_req *rq, struct http_resp *rs,
+                       const struct buf *items, const void *last, size_t len);
 /* all: everything that passes, an array, taken; the page is cut out of it. */
 int listing_reply_whole(struct listing *l, const struct http_req *rq, struct http_resp *rs,
                         json_t *take_all);
