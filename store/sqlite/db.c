@@ -24,10 +24,9 @@
 
 #define BUSY_TIMEOUT_MS 5000
 
-/* Readers map the file: they keep no cache worth having, since every commit of the writer
- * empties it. What is mapped is shared by all of them and by the kernel. */
-/* Not mapped: whenever the writer has committed, SQLite unmaps the file of each reader, which
- * stops all threads of the process; reading the few pages of a look-up costs less. */
+/* Readers keep no cache worth having, since every commit of the writer empties it. Nor do they
+ * map the file: after each commit SQLite would unmap it, which stops all threads of the
+ * process; to read the few pages of a look-up costs less. */
 static const char READER_PRAGMAS[] =
     "PRAGMA query_only = ON;"
     "PRAGMA mmap_size = 0;"
