@@ -147,6 +147,7 @@ static int claim(struct turn *t, const struct bid *bid)
         if (r < 0)
             return r;
         t->waiting_delta -= 1;
+        bid->pool->highest = job.priority; /* or lower: it was the first */
         r = dispatch(t, bid->link, &job);
         if (r != 0)
             return r;
@@ -218,8 +219,10 @@ int claims_insert(struct turn *t, const struct job *job)
     struct bid *bid;
     int r;
 
-    if (!pool || pool->may_have_jobs || t->en->draining || job->state != JOB_QUEUED)
+    if (!pool || t->en->draining || job->state != JOB_QUEUED)
         return 0;
+    if (pool->may_have_jobs && job->priority <= pool->highest)
+        return 0; /* another one comes first, or is older */
     collect(t);
     bid = best_bid(t, pool);
     running.attempt++;

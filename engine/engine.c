@@ -380,7 +380,7 @@ static void make_pools(struct engine *en)
         if (functions->items[i].kind == FUNCTION_PROGRAM)
             en->pools[en->pool_count++].name = function_pool(&functions->items[i]);
     for (size_t i = 0; i < en->pool_count; i++)
-        en->pools[i].may_have_jobs = true;
+        pool_wake(&en->pools[i]);
     for (size_t i = 0; i < en->conf.start->worker_count; i++) {
         struct pool *pool = engine_pool(en, en->conf.start->workers[i].pool);
 

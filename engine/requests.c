@@ -8,8 +8,7 @@ int request_apply(struct turn *t, struct engine_request *rq)
     static int (*const apply[ENGINE_OP_MAX_])(struct turn *, struct engine_request *) = {
         [ENGINE_SUBMIT] = submit_apply, [ENGINE_SUBMIT_MANY] = submit_many_apply,
         [ENGINE_CANCEL] = cancel_apply, [ENGINE_KEY] = key_apply,
-        [ENGINE_PURGE] = purge_apply,
-        [ENGINE_REWRITE] = rewrite_apply,
+        [ENGINE_PURGE] = purge_apply,   [ENGINE_REWRITE] = rewrite_apply,
         [ENGINE_BULK] = bulk_apply,
     };
     int r;

@@ -33,7 +33,15 @@ struct pool {
     bool expected; /* it had a worker when this front was started: ready once one has connected
                     */
     bool may_have_jobs; /* false: the last claim found none, and nothing was queued since */
+    int highest;        /* no job that waits has a higher priority than this */
 };
+
+/* Jobs of it may be queued, of whatever priority. */
+static inline void pool_wake(struct pool *pool)
+{
+    pool->may_have_jobs = true;
+    pool->highest = JOB_PRIORITY_MAX;
+}
 
 struct engine {
     struct engine_conf conf; /* conf.start is NULL once engine_new() is over */

@@ -42,7 +42,7 @@ int submit_insert(struct turn *t, struct job *job)
     if (job->state == JOB_SCHEDULED)
         turn_note_due(t, job->scheduled_at_us);
     else
-        turn_wake_pool(t, job->pool); /* it may be claimed in this very turn */
+        turn_job_queued(t, job);
     return 0;
 }
 

@@ -51,7 +51,18 @@ void turn_wake_pool(struct turn *t, const char *name)
     struct pool *pool = engine_pool(t->en, name);
 
     if (pool)
-        pool->may_have_jobs = true;
+        pool_wake(pool);
+}
+
+void turn_job_queued(struct turn *t, const struct job *job)
+{
+    struct pool *pool = engine_pool(t->en, job->pool);
+
+    if (!pool)
+        return;
+    if (!pool->may_have_jobs || job->priority > pool->highest)
+        pool->highest = job->priority;
+    pool->may_have_jobs = true;
 }
 
 /* -- what attempts say of themselves --------------------------------------------------------
@@ -205,7 +216,7 @@ static int apply_due(struct turn *t)
         turn_job_changed(t, ids[i], JOB_QUEUED);
     /* A pool is not named by the ids: let each be asked once. */
     for (size_t i = 0; n > 0 && i < t->en->pool_count; i++)
-        t->en->pools[i].may_have_jobs = true;
+        pool_wake(&t->en->pools[i]);
     return store_next_due(st, &t->next_due_us, &t->err);
 }
 
@@ -282,7 +293,7 @@ static void turn_abandon(struct turn *t)
     if (failing_note(&en->failing, &t->err, clock_mono_us()))
         log_error("store.failed", LSTR("error", t->err.text));
     for (size_t i = 0; i < en->pool_count; i++)
-        en->pools[i].may_have_jobs = true;
+        pool_wake(&en->pools[i]);
     refuse_requests(t, &t->err);
 }
 
@@ -375,7 +386,7 @@ static int carry_out(struct turn *t, int (*apply)(struct turn *t))
     /* What is given back may be claimed again. */
     for (const struct ending *end = t->en->endings; end; end = end->next)
         for (size_t i = 0; outcome_is_release(&end->outcome) && i < t->en->pool_count; i++)
-            t->en->pools[i].may_have_jobs = true;
+            pool_wake(&t->en->pools[i]);
     r = apply(t);
     if (r == 0)
         turn_publish(t);

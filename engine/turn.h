@@ -37,12 +37,15 @@ void turn_job_changed(struct turn *t, struct uuid7 id, enum job_state state);
 void turn_note_due(struct turn *t, usec_t at_us);
 /* Jobs of this pool may be queued. */
 void turn_wake_pool(struct turn *t, const char *pool);
+/* This one is queued now: it may be claimed in this very turn. */
+void turn_job_queued(struct turn *t, const struct job *job);
 
 /* Give queued jobs to workers. Whether there is anything to give and somebody to take it. */
 int claims_apply(struct turn *t);
 bool claims_are_due(struct engine *en);
-/* Insert a new job as one that a worker has got already, where nobody waits for its pool and a
- * worker has room: the queue costs as much as the rest. Returns 1, or 0: insert it as it is. */
+/* Insert a new job as one that a worker has got already, where it would be the next of its pool
+ * and a worker has room: the queue costs as much as the rest. Returns 1, or 0: insert it as it
+ * is. */
 int claims_insert(struct turn *t, const struct job *job);
 
 /* -- requests: one function for each engine_op, in a file of its own -------------------------

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/requests.h"
+#include "pool/backlog.h"
 #include "pool/begun.h"
 #include "pool/paths.h"
 #include "pool/proto.h"
@@ -479,6 +480,64 @@ static void what_a_dead_worker_had_not_begun_is_queued_again(void **state)
     first = expect_run(&w);
     assert_true(uuid7_equal(first.job_id, second.job_id));
     assert_int_equal(first.attempt, 2);
+    worker_close(&w);
+}
+
+static struct uuid7 submit_priority(struct fixture *fx, int priority)
+{
+    struct client c = submission();
+    struct uuid7 id;
+
+    c.submit.job.priority = priority;
+    ask(fx, &c);
+    id = c.submit.job.id;
+    job_fini(&c.submit.job);
+    return id;
+}
+
+/* Whether it was queued before or comes just now. */
+static void the_highest_priority_comes_next_then_the_oldest(void **state)
+{
+    struct fixture *fx = *state;
+    struct uuid7 low = submit_priority(fx, -1);
+    struct uuid7 same = submit_priority(fx, 5);
+    struct uuid7 high;
+    struct uuid7 same_but_later;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct proto_attempt a = expect_run(&w);
+    const struct uuid7 *want[] = { &high, &same_but_later, &low };
+
+    assert_true(uuid7_equal(a.job_id, same));
+    same_but_later = submit_priority(fx, 5);
+    high = submit_priority(fx, 6);
+    send_outcome(&w, &a, CAUSE_NONE);
+    expect_ack(&w, &a);
+    for (size_t i = 0; i < COUNT_OF(want); i++) { /* it was quick: the others come ahead */
+        a = expect_run(&w);
+        assert_true(uuid7_equal(a.job_id, *want[i]));
+    }
+    worker_close(&w);
+}
+
+/* Nothing but jobs that come after it wait when a worker has room. */
+static void one_of_higher_priority_passes_those_that_wait_for_room(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct uuid7 high;
+    struct proto_attempt a;
+
+    become_quick(fx, &w);
+    for (int i = 0; i < BACKLOG_MAX + 5; i++)
+        (void)submit_priority(fx, 0);
+    a = expect_run(&w);
+    for (int i = 1; i < BACKLOG_MAX + 1; i++)
+        (void)expect_run(&w);
+    high = submit_priority(fx, 1);
+    send_outcome(&w, &a, CAUSE_NONE);
+    expect_ack(&w, &a);
+    a = expect_run(&w);
+    assert_true(uuid7_equal(a.job_id, high));
     worker_close(&w);
 }
 
@@ -1154,6 +1213,8 @@ int main(void)
         T(a_worker_gets_no_second_job_before_the_first_has_ended),
         T(a_quick_worker_is_sent_orders_ahead),
         T(what_a_dead_worker_had_not_begun_is_queued_again),
+        T(the_highest_priority_comes_next_then_the_oldest),
+        T(one_of_higher_priority_passes_those_that_wait_for_room),
         T(what_a_worker_takes_changes_with_its_status),
         T(the_roster_says_what_workers_say),
         T(canceling_a_queued_job_ends_it_at_once),
