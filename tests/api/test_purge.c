@@ -188,11 +188,11 @@ static void purge_with_a_crash(struct api *a, const char *point)
     api_await(a, id, &r);
     q.path = api_job_path(id, "?purge=true");
     deadline_us = clock_mono_us() + 20 * USEC_PER_SEC;
-    while (!api_try(a, &q, &r) || r.status != 204) { /* as curl --retry would */
+    do { /* as curl --retry would */
         assert_true(clock_mono_us() < deadline_us);
         api_reply_fini(&r);
         r = (struct api_reply){ 0 };
-    }
+    } while (!api_try(a, &q, &r) || r.status != 204);
     while (files_of(a, id) > 0)
         assert_true(clock_mono_us() < deadline_us);
     api_get(a, api_job_path(id, ""), &r);
