@@ -7,8 +7,9 @@
 #include "engine/removal.h"
 #include "engine/turn.h"
 
-#define PORTION       64 /* jobs, rows: what a sweeper does in one turn at most */
-#define PAUSE_FACTOR  4  /* the pause after a portion, in times of what it took */
+#define PORTION       64  /* jobs, rows: what a sweeper does in one turn at most */
+#define PORTION_IDLE  256 /* the same when nobody is there to be held up */
+#define PAUSE_FACTOR  4   /* the pause after a portion, in times of what it took */
 #define PAUSE_MIN_US  (1 * USEC_PER_MS)
 #define CLEARED_US    USEC_PER_SEC         /* one sync for all the files that go in this time */
 #define LOOK_US       (600 * USEC_PER_SEC) /* the wall clock may be set: nobody tells us */
@@ -153,6 +154,7 @@ static int note_expiry(struct turn *t)
 int housekeeping_apply(struct turn *t)
 {
     usec_t begun_us = clock_mono_us();
+    bool is_idle = !t->requests && !t->en->endings;
     usec_t took_us;
     int r;
 
@@ -165,7 +167,7 @@ int housekeeping_apply(struct turn *t)
         if (t->keeping.due_us[i] == 0 || t->keeping.due_us[i] > t->now_us)
             continue;
         t->keeping.due_us[i] = 0; /* notes that come while it sweeps are kept */
-        r = sweepers[i].sweep(t, PORTION, &next_us);
+        r = sweepers[i].sweep(t, is_idle ? PORTION_IDLE : PORTION, &next_us);
         if (r < 0)
             return r;
         if (next_us != 0)

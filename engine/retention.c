@@ -67,9 +67,11 @@ static void note_stays(struct retention_walk *w, usec_t at_us)
 /* Remove it, or note that it stays. */
 static int consider(struct sweep *s, const struct store_ended *job)
 {
-    if (job->ttl_us != 0)
+    bool final = job_state_is_final(job->state);
+
+    if (final && job->ttl_us != 0)
         return 0; /* it is in the index */
-    if (!job_state_is_final(job->state))
+    if (!final)
         note_stays(s->walk, s->t->now_us + s->retention_us);
     else if (job->finished_at_us + s->retention_us > s->t->now_us)
         note_stays(s->walk, job->finished_at_us + s->retention_us);

@@ -263,6 +263,57 @@ static void other_jobs_are_kept_as_long_as_the_server_says(void **state)
     api_get(a, api_job_path(waiting, ""), &r);
     assert_string_equal(api_text(&r, "state"), "scheduled");
     assert_null(api_at(r.json, "expires_at"));
+    purge(a, kept, &r);
+    purge(a, waiting, &r);
+    assert_status(&r, 204);
+}
+
+/* Submit, though the front may die meanwhile. */
+static void submit_somehow(const struct api *a, const char *body)
+{
+    const struct api_request q = { .path = "/v1/jobs", .body = body };
+    usec_t deadline_us = clock_mono_us() + 20 * USEC_PER_SEC;
+    bool accepted = false;
+
+    while (!accepted) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+        assert_true(clock_mono_us() < deadline_us);
+        accepted = api_try(a, &q, &r) && r.status == 202;
+    }
+}
+
+static bool is_empty(const struct api *a)
+{
+    const struct api_request q = { .path = "/v1/jobs?limit=1" };
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    return api_try(a, &q, &r) && r.status == 200 &&
+           json_array_size(api_at(r.json, "items")) == 0;
+}
+
+/* Jobs come and go while the front dies at one point after the other: in the end there is no
+ * record, and no file that was one's. */
+static void whatever_the_front_dies_of_no_file_is_left(void **state)
+{
+    static const char *const points[] = { "files.before_discard:5", "files.before_cleared:1",
+                                          "turn.before_commit:60",  "turn.after_commit:70",
+                                          "files.before_discard:9", "turn.after_commit:45" };
+    struct api *a = *state;
+
+    api_reconfigure(a, "allow_commands: true\nworkers: 2\nretention: 200ms\n");
+    for (size_t i = 0; i < COUNT_OF(points); i++) {
+        usec_t deadline_us = clock_mono_us() + 30 * USEC_PER_SEC;
+
+        api_stop(a, SIGTERM);
+        crash_at(points[i]);
+        api_start(a);
+        crash_at(NULL);
+        for (int k = 0; k < 25; k++)
+            submit_somehow(a, k % 5 ? "{\"command\":[\"true\"]}" : LEAVES_FILES "}");
+        while (!is_empty(a) || files_of(a, "") > 2 * 2) /* . and .. */
+            assert_true(clock_mono_us() < deadline_us);
+    }
 }
 
 int main(void)
@@ -277,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_crash_before_their_end_is_noted_does_no_harm),
         cmocka_unit_test(a_job_of_its_own_time_is_removed_when_that_is_over),
         cmocka_unit_test(other_jobs_are_kept_as_long_as_the_server_says),
+        cmocka_unit_test(whatever_the_front_dies_of_no_file_is_left),
     };
 
     api_configure(config);
