@@ -208,6 +208,11 @@ unsigned engine_pending(const struct engine *en)
            atomic_load_explicit(&en->inbox.taken, memory_order_relaxed);
 }
 
+int64_t engine_change_seq(const struct engine *en)
+{
+    return atomic_load_explicit(&en->change_seq, memory_order_acquire);
+}
+
 struct waiters *engine_waiters(struct engine *en)
 {
     return en->waiters;
@@ -418,6 +423,7 @@ int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struc
     if (conf->start->stopping)
         drain(en, false);
     en->conf.start = NULL; /* borrowed until here */
+    atomic_store_explicit(&en->change_seq, store_change_seq(conf->store), memory_order_release);
     update_status(en);
     *ret_engine = TAKE(en);
     return 0;

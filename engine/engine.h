@@ -112,6 +112,10 @@ int64_t engine_waiting_jobs(const struct engine *en);
 /* All of them, by their id; the list is the caller's to free. Returns how many. Any thread. */
 size_t engine_workers(struct engine *en, struct engine_worker **ret_list);
 
+/* The number of the last change that those who follow all events were, or are being, told of.
+ * Any thread. */
+int64_t engine_change_seq(const struct engine *en);
+
 /* The table of those who wait for a job to change. Borrowed; any thread. */
 struct waiters *engine_waiters(struct engine *en);
 

@@ -8,6 +8,7 @@
 #define JOBD_ENGINE_STATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/uuid7.h"
@@ -71,8 +72,9 @@ struct engine {
     usec_t progress_due_us; /* monotonic: when what attempts have said is written; 0: nothing */
     usec_t progress_last_us; /* monotonic: when it was last */
 
-    struct feed feed;         /* to those who follow all events */
-    usec_t events_expired_us; /* monotonic: when old events were looked for last */
+    struct feed feed;            /* to those who follow all events */
+    _Atomic(int64_t) change_seq; /* of the last commit; read by any thread */
+    usec_t events_expired_us;    /* monotonic: when old events were looked for last */
 
     int epoll_fd;
     int control_fd; /* to the supervisor */

@@ -267,6 +267,9 @@ static void turn_publish(struct turn *t)
     housekeeping_publish(t);
     effects_publish(&t->effects, en);
     publish_progress(en);
+    /* Before those who wait are woken: who looks after having registered sees it. */
+    atomic_store_explicit(&en->change_seq, store_change_seq(en->conf.store),
+                          memory_order_release);
     feed_commit(&en->feed, en->waiters, store_change_seq(en->conf.store), clock_mono_us());
     drop_endings(en);
     links_flush(en->links);

@@ -11,6 +11,7 @@
 #include "engine/feed.h"
 #include "engine/waiters.h"
 #include "handlers/common.h"
+#include "handlers/event_pieces.h"
 #include "handlers/follow.h"
 
 /* Events that are read at once: about as much as is sent at once. */
@@ -26,12 +27,15 @@ struct event_stream {
     const struct service *sv;
     bool of_job;
     bool resumed;
+    bool looked; /* once at least: there may be a gap */
     bool ended;
     struct uuid7 id;
     struct event_filter filter; /* its texts are ours */
+    struct buf filter_text;     /* the same in one spelling, for event_pieces */
     char *traceparent;
     int64_t after_seq;
-    struct buf pending; /* to be sent, from sent on; freed when all is */
+    struct event_piece *piece; /* to be sent, from sent on; NULL: pending is */
+    struct buf pending;        /* freed when all is sent */
     size_t sent;
     usec_t beat_us; /* monotonic: when the next heartbeat is due */
     struct waiter waiter;
@@ -48,17 +52,25 @@ static void set_beat(struct event_stream *s)
     s->beat_us = (clock_mono_us() + pause_us) / tick_us * tick_us;
 }
 
+static const struct buf *outgoing(const struct event_stream *s)
+{
+    return s->piece ? &s->piece->text : &s->pending;
+}
+
 static ssize_t take(struct event_stream *s, char *block, size_t room)
 {
-    size_t left = s->pending.len - s->sent;
+    const struct buf *out = outgoing(s);
+    size_t left = out->len - s->sent;
     size_t n = left < room ? left : room;
 
     if (n == 0)
         return 0;
-    memcpy(block, s->pending.data + s->sent, n);
+    memcpy(block, out->data + s->sent, n);
     s->sent += n;
-    if (s->sent == s->pending.len) {
-        buf_fini(&s->pending);
+    if (s->sent == out->len) {
+        if (!s->piece)
+            buf_fini(&s->pending);
+        s->piece = event_pieces_put(s->sv->event_pieces, s->piece);
         s->sent = 0;
     }
     set_beat(s);
@@ -86,12 +98,16 @@ static void add_reset(struct event_stream *s, int64_t id, int64_t oldest)
 /* -- what is new ----------------------------------------------------------------------------
  */
 
-static int look_at_job(struct event_stream *s, struct store_reader *rd, struct errinfo *e)
+static int look_at_job(struct event_stream *s, struct errinfo *e)
 {
+    AUTO_FINI(borrow) struct borrow b = { 0 };
     AUTO_FINI(store_events) struct store_events evs = { 0 };
     int r;
 
-    r = store_read_job_events(rd, s->id, s->after_seq, PIECE_MAX, &evs, e);
+    r = borrow_get(&b, s->sv, NULL, e);
+    if (r < 0)
+        return r;
+    r = store_read_job_events(b.reader, s->id, s->after_seq, PIECE_MAX, &evs, e);
     if (r == ERR_JOB_NOT_FOUND || r == ERR_JOB_EXPIRED) { /* it was removed */
         s->ended = true;
         return 0;
@@ -111,13 +127,16 @@ static int look_at_job(struct event_stream *s, struct store_reader *rd, struct e
     return 0;
 }
 
-static int look_at_all(struct event_stream *s, struct store_reader *rd, struct errinfo *e)
+static int read_events(struct event_stream *s, struct errinfo *e)
 {
     const struct store_event_query query = { s->after_seq, s->filter, PIECE_MAX };
+    AUTO_FINI(borrow) struct borrow b = { 0 };
     AUTO_FINI(store_events) struct store_events evs = { 0 };
     int r;
 
-    r = store_read_events(rd, &query, &evs, e);
+    r = borrow_get(&b, s->sv, NULL, e);
+    if (r == 0)
+        r = store_read_events(b.reader, &query, &evs, e);
     if (r < 0)
         return r;
     if (evs.gap) {
@@ -127,24 +146,36 @@ static int look_at_all(struct event_stream *s, struct store_reader *rd, struct e
     }
     for (size_t i = 0; i < evs.count; i++)
         add_event(s, &evs.items[i]);
+    if (s->pending.len > 0)
+        s->piece = event_pieces_share(s->sv->event_pieces, s->after_seq, evs.seen_seq,
+                                      s->filter_text.data, &s->pending);
     s->after_seq = evs.seen_seq;
+    return 0;
+}
+
+static int look_at_all(struct event_stream *s, struct errinfo *e)
+{
+    if (s->looked && s->after_seq >= engine_change_seq(s->sv->engine))
+        return 0;
+    s->looked = true;
+    s->piece = event_pieces_get(s->sv->event_pieces, s->after_seq, s->filter_text.data);
+    if (!s->piece)
+        return read_events(s, e);
+    s->after_seq = s->piece->seen_seq;
     return 0;
 }
 
 /* 1: there is something to send, or the end; 0: there is not. */
 static int look(struct event_stream *s, struct errinfo *e)
 {
-    AUTO_FINI(borrow) struct borrow b = { 0 };
     int r;
 
-    r = borrow_get(&b, s->sv, NULL, e);
-    if (r == 0)
-        r = s->of_job ? look_at_job(s, b.reader, e) : look_at_all(s, b.reader, e);
+    r = s->of_job ? look_at_job(s, e) : look_at_all(s, e);
     if (r < 0)
         return r;
-    if (s->pending.len == 0 && !s->ended && clock_mono_us() >= s->beat_us)
+    if (outgoing(s)->len == 0 && !s->ended && clock_mono_us() >= s->beat_us)
         buf_add_str(&s->pending, BEAT);
-    return s->pending.len > 0 || s->ended;
+    return outgoing(s)->len > 0 || s->ended;
 }
 
 /* On the engine thread. */
@@ -212,12 +243,25 @@ static void stream_free(void *ctx)
     struct event_stream *s = ctx;
 
     (void)atomic_fetch_sub(&s->sv->followers->count, 1);
+    (void)event_pieces_put(s->sv->event_pieces, s->piece);
     buf_fini(&s->pending);
+    buf_fini(&s->filter_text);
     free(s->traceparent);
     free((char *)(uintptr_t)s->filter.queue);
     free((char *)(uintptr_t)s->filter.function);
     free((char *)(uintptr_t)s->filter.tenant);
     free(s);
+}
+
+static void spell_filter(const struct event_filter *f, struct buf *text)
+{
+    char id[UUID7_TEXT_SIZE] = "";
+
+    if (f->has_subject)
+        (void)uuid7_format(f->subject, id);
+    buf_printf(text, "%" PRIx64 " %x %s %s %s%s %s", f->kinds, f->states, id,
+               f->queue ? f->queue : "*", f->function ? "=" : "*",
+               f->function ? f->function : "", f->tenant ? f->tenant : "*");
 }
 
 int event_stream_reply(const struct service *sv, struct http_resp *rs,
@@ -241,6 +285,7 @@ int event_stream_reply(const struct service *sv, struct http_resp *rs,
     s->filter.queue = mem_str_or_null(start->filter.queue);
     s->filter.function = mem_str_or_null(start->filter.function);
     s->filter.tenant = mem_str_or_null(start->filter.tenant);
+    spell_filter(&s->filter, &s->filter_text);
     s->after_seq = start->after_seq;
     buf_add_str(&s->pending, RETRY);
     set_beat(s);

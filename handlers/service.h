@@ -11,8 +11,9 @@
 #include "engine/engine.h"
 #include "store/store.h"
 
-struct followers; /* handlers/follow.h */
-struct flights;   /* handlers/idempotency.h */
+struct followers;    /* handlers/follow.h */
+struct event_pieces; /* handlers/event_pieces.h */
+struct flights;      /* handlers/idempotency.h */
 
 /* Read-only after start, but for what the pointers lead to. Any thread. */
 struct service {
@@ -23,9 +24,10 @@ struct service {
     bool allow_commands;
     usec_t long_poll_max_us;
     usec_t event_heartbeat_us; /* between two lines on a stream of events that is silent */
-    bool require_if_match; /* a change of a job must name its version */
-    usec_t retention_us; /* how long jobs are kept that have ended; 0: for ever */
+    bool require_if_match;     /* a change of a job must name its version */
+    usec_t retention_us;       /* how long jobs are kept that have ended; 0: for ever */
     struct followers *followers;
+    struct event_pieces *event_pieces;
     size_t max_body_bytes; /* of a request, and of each job of a batch */
     size_t max_batch_jobs;
     struct flights *flights;

@@ -14,6 +14,7 @@
 #include "base/token.h"
 #include "engine/engine.h"
 #include "engine/requests.h"
+#include "handlers/event_pieces.h"
 #include "handlers/follow.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
@@ -47,6 +48,7 @@ struct front {
     struct engine *engine;
     struct http_server *http;
     struct followers followers;
+    struct event_pieces *event_pieces;
     struct trusted_proxies trusted_proxies;
     struct auth *auth;
     struct http_tls tls;
@@ -294,6 +296,7 @@ static int start_http(struct front *f, struct errinfo *e)
     char room[PATHS_SIZE];
     int r;
 
+    f->event_pieces = event_pieces_new();
     f->service = (struct service){
         .engine = f->engine,
         .store = f->store,
@@ -307,6 +310,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .followers = &f->followers,
         .keys_changed = on_keys_changed,
         .keys_ctx = f->auth,
+        .event_pieces = f->event_pieces,
         .max_body_bytes = (size_t)s->max_body_bytes,
         .max_batch_jobs = (size_t)s->max_batch_jobs,
         .flights = &f->flights,
@@ -347,6 +351,7 @@ static void stop_all(struct front *f)
     if (f->http)
         http_server_quiesce(f->http);
     f->http = http_server_free(f->http);
+    f->event_pieces = event_pieces_free(f->event_pieces);
     f->auth = auth_free(f->auth);
     http_tls_fini(&f->tls);
     trusted_proxies_fini(&f->trusted_proxies);
