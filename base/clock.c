@@ -35,6 +35,11 @@ usec_t clock_mono_us(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+usec_t clock_mono_coarse_us(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
 /*
  * Days are counted from 0000-03-01, so that the leap day is the last day of a year and the
  * lengths of the months repeat in five-month groups of 153 days. 719468 of them lie before

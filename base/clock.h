@@ -18,6 +18,8 @@ typedef int64_t usec_t;
 
 usec_t clock_wall_us(void);
 usec_t clock_mono_us(void);
+/* The same up to 10 ms late, for a quarter of the price. */
+usec_t clock_mono_coarse_us(void);
 
 /* "2026-11-23T09:12:33.120Z": UTC with milliseconds, cut not rounded (RFC 3339). A time outside
  * the years 1970..9999 is written as the nearest one inside. Returns text. */

@@ -194,7 +194,7 @@ void keyring_look(struct keyring *k)
 /* One request at a time looks; the others go on with what is there. */
 static void refresh(struct keyring *k)
 {
-    usec_t now_us = clock_mono_us();
+    usec_t now_us = clock_mono_coarse_us();
     usec_t due_us = atomic_load_explicit(&k->refresh_at_us, memory_order_relaxed);
 
     if (now_us < due_us || !atomic_compare_exchange_strong(&k->refresh_at_us, &due_us,

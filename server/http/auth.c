@@ -70,6 +70,16 @@ int auth_check(struct request *r)
     return result < 0 ? result : check_scope(r);
 }
 
+bool auth_holds(const struct request *r)
+{
+    const struct principal *p = r->rq.principal;
+    bool required = auth_is_required(r); /* which also looks for keys that were revoked */
+
+    if (p == &principal_anybody)
+        return !required || r->route->scope == SCOPE_PUBLIC;
+    return principal_is_good(p, clock_wall_us());
+}
+
 void auth_release(struct request *r)
 {
     const struct http_auth *auth = r->conf->auth;

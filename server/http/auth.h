@@ -19,6 +19,8 @@ bool auth_is_required(const struct request *r);
 int auth_check(struct request *r);
 /* Add WWW-Authenticate to an answer that wants one. */
 void auth_challenge(struct request *r, int result);
+/* Whether what was found by auth_check() still holds, long after: for streams. */
+bool auth_holds(const struct request *r);
 /* Let go of r->rq.principal. */
 void auth_release(struct request *r);
 

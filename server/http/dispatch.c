@@ -215,7 +215,7 @@ static ssize_t read_stream(void *cls, uint64_t offset, char *block, size_t room)
     struct request *r = cls;
 
     (void)offset;
-    if (r->stream_waited && client_has_left(r))
+    if (r->stream_waited && (client_has_left(r) || !auth_holds(r)))
         return MHD_CONTENT_READER_END_WITH_ERROR;
     r->stream_waited = false;
     for (;;) {

@@ -1,10 +1,17 @@
 /* /v1/api-keys: keys made, listed, rotated and revoked over HTTP. */
 #include "tests/support/api.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
+#include "base/buf.h"
+#include "base/fd.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "tests/support/keys.h"
 
 static const char config[] =
@@ -127,6 +134,45 @@ static void a_revoked_key_is_refused_and_still_listed(void **state)
     assert_problem(&r, 404, "key-not-found");
 }
 
+static int connect_to(const struct api *a)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct timeval most = { .tv_sec = 60 };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int64_t port;
+
+    assert_true(text_to_i64(strrchr(a->base, ':') + 1, 1, 65535, &port));
+    in.sin_port = htons((uint16_t)port);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&in, sizeof in), 0);
+    return fd;
+}
+
+static void a_stream_ends_when_its_key_is_revoked(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO_FINI(buf) struct buf out = { 0 };
+    AUTO_FINI(fd) int fd = connect_to(a);
+    AUTO(mem) char *request = NULL;
+    char token[KEYS_TOKEN_SIZE], id[API_ID_SIZE], head[4096];
+
+    make(a, "{\"scopes\":[\"events:read\"]}", token);
+    request = mem_printf(
+        "GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+        "%s\r\nAccept: text/event-stream\r\n\r\n",
+        token);
+    assert_int_equal(fd_write_all(fd, request, strlen(request), NULL), 0);
+    assert_true(read(fd, head, sizeof head) > 0); /* it has begun */
+    assert_memory_equal(head, "HTTP/1.1 200", 12);
+    keys_send(a, admin, "DELETE", key_path(token, ""), NULL, &r);
+    assert_status(&r, 204);
+    (void)keys_submit(a, admin, "{\"function\":\"ok\"}", id); /* news */
+    assert_int_equal(fd_read_to_end(fd, 1 << 20, &out, NULL), 0);
+    assert_null(out.data ? strstr(out.data, id) : NULL);
+}
+
 static void nobody_gives_away_more_than_he_has(void **state)
 {
     const struct api *a = *state;
@@ -190,6 +236,7 @@ int main(void)
         cmocka_unit_test(the_list_has_the_keys_of_the_tenant),
         cmocka_unit_test(a_rotated_key_has_another_token),
         cmocka_unit_test(a_revoked_key_is_refused_and_still_listed),
+        cmocka_unit_test(a_stream_ends_when_its_key_is_revoked),
         cmocka_unit_test(nobody_gives_away_more_than_he_has),
         cmocka_unit_test(every_fault_of_a_request_is_told),
         cmocka_unit_test(it_needs_a_scope_of_its_own),
