@@ -21,7 +21,7 @@ static void decode_key(struct job_spec_draft *d, const json_t *value, const char
     const char *key = json_string_value(value);
     size_t len;
 
-    if (!job_spec_want(d, key != NULL, value, pointer, "a string"))
+    if (!job_spec_want(d, key != NULL, value, pointer, "a string") || !key)
         return;
     len = characters(key);
     if (len == 0 || len > UNIQUE_KEY_MAX)

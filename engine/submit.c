@@ -1,4 +1,6 @@
 /* ENGINE_SUBMIT and ENGINE_SUBMIT_MANY: new jobs. */
+#include <assert.h>
+
 #include "domain/unique.h"
 #include "engine/turn.h"
 #include "engine/unique.h"
@@ -6,18 +8,17 @@
 bool submit_has_room(const struct turn *t, struct engine_request *rq, size_t count)
 {
     const struct engine *en = t->en;
-    int64_t room = en->conf.max_waiting_jobs - en->waiting_jobs - t->waiting_delta;
+    int64_t waiting = en->waiting_jobs + t->waiting_delta;
 
     if (en->draining) {
         rq->result =
             err_set(&rq->err, ERR_DRAINING, "the server is shutting down: try another one");
         return false;
     }
-    if ((int64_t)count > room) {
+    if ((int64_t)count > en->conf.max_waiting_jobs - waiting) {
         rq->result = err_set(&rq->err, ERR_QUEUE_FULL,
                              "%lld jobs are waiting; max_waiting_jobs allows %lld",
-                             (long long)(en->waiting_jobs + t->waiting_delta),
-                             (long long)en->conf.max_waiting_jobs);
+                             (long long)waiting, (long long)en->conf.max_waiting_jobs);
         return false;
     }
     return true;
@@ -130,6 +131,16 @@ static int look_for_duplicates(struct turn *t, struct submit_many_request *many)
     return 0;
 }
 
+static int insert_one_of_many(struct turn *t, struct submit_many_request *many, size_t i)
+{
+    struct job *job = &many->jobs[i];
+
+    if (!job->unique)
+        return submit_insert(t, job);
+    assert(many->results);
+    return insert_unique(t, job, many->atomic, &many->results[i]);
+}
+
 int submit_many_apply(struct turn *t, struct engine_request *rq)
 {
     struct submit_many_request *many = (struct submit_many_request *)rq;
@@ -142,8 +153,6 @@ int submit_many_apply(struct turn *t, struct engine_request *rq)
     if (rq->result < 0)
         return r;
     for (size_t i = 0; r == 0 && i < many->count; i++)
-        r = many->jobs[i].unique
-                ? insert_unique(t, &many->jobs[i], many->atomic, &many->results[i])
-                : submit_insert(t, &many->jobs[i]);
+        r = insert_one_of_many(t, many, i);
     return r;
 }

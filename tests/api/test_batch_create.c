@@ -310,7 +310,7 @@ static void a_batch_that_is_sent_twice_is_submitted_once(void **state)
 {
     static const char *const bodies[] = {
         "{\"jobs\":[{\"command\":[\"true\"]},{\"command\":[\"false\"]}]}",
-        "{\"jobs\":[{\"command\":[\"true\"]},{\"command\":7}],\"atomic\":false}",
+        "{\"jobs\":[{\"command\":[\"true\"]},{\"command\":7},{no}],\"atomic\":false}",
     };
     const struct api *a = *state;
 
@@ -334,6 +334,9 @@ static void a_batch_that_is_sent_twice_is_submitted_once(void **state)
         assert_int_equal(count_all(a), count);
 
         q.body = "{\"jobs\":[{\"command\":[\"true\"]}]}";
+        api_send(a, &q, &again);
+        assert_problem(&again, 422, "idempotency-key-reused");
+        q.body = "{\"jobs\":[{\"command\":[\"true\"]},{\"command\":7},{on}],\"atomic\":false}";
         api_send(a, &q, &again);
         assert_problem(&again, 422, "idempotency-key-reused");
     }
