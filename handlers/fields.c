@@ -97,32 +97,51 @@ int fields_decode(struct fields *f, enum fields_of of, const struct http_req *rq
     return r;
 }
 
-/* Copy what `name` leads to. A member's own name may have dots in it: labels. */
+/* Step from *at, where *name leads on, into its member before the next dot: false when name is
+ * a member of *at itself, which may have dots in it (labels), or leads nowhere. */
+static bool step_into(json_t **at, const char **name, char **ret_first)
+{
+    const char *dot = strchr(*name, '.');
+    AUTO(mem) char *first = dot ? mem_dup(*name, (size_t)(dot - *name)) : NULL;
+    json_t *inner = first ? json_object_get(*at, first) : NULL;
+
+    if (json_object_get(*at, *name) || !json_is_object(inner))
+        return false;
+    *at = inner;
+    *name = dot + 1;
+    *ret_first = TAKE(first);
+    return true;
+}
+
+static bool leads_somewhere(json_t *from, const char *name)
+{
+    char *first;
+
+    while (step_into(&from, &name, &first))
+        free(first);
+    return json_object_get(from, name) != NULL;
+}
+
+/* Copy what `name` leads to, with the objects on the way. */
 static void copy_path(json_t *to, json_t *from, const char *name)
 {
-    const char *dot = strchr(name, '.');
-    json_t *whole = json_object_get(from, name);
-    AUTO(mem) char *first = NULL;
-    json_t *inner;
-    json_t *copy;
+    char *first;
 
-    if (whole || !dot) {
-        if (whole)
-            (void)json_object_set(to, name, whole);
+    if (!leads_somewhere(from, name))
         return;
+    while (step_into(&from, &name, &first)) {
+        json_t *copy = json_object_get(to, first);
+
+        if (!copy) {
+            copy = json_object();
+            (void)json_object_set_new(to, first, copy);
+        }
+        free(first);
+        if (copy == from)
+            return; /* asked for as a whole before */
+        to = copy;
     }
-    first = mem_dup(name, (size_t)(dot - name));
-    inner = json_object_get(from, first);
-    if (!json_is_object(inner))
-        return;
-    copy = json_incref(json_object_get(to, first));
-    if (!copy)
-        copy = json_object();
-    if (copy != inner) /* else asked for as a whole before */
-        copy_path(copy, inner, dot + 1);
-    if (json_object_size(copy) > 0)
-        (void)json_object_set(to, first, copy);
-    json_decref(copy);
+    (void)json_object_set(to, name, json_object_get(from, name));
 }
 
 json_t *fields_project(const struct fields *f, json_t *take_object)

@@ -15,7 +15,8 @@
 static const char REWRITE[] = REWRITE_SET REWRITE_WHERE " AND state IN ('scheduled', 'queued')";
 static const char REQUEUE[] = REWRITE_SET
     ", started_at_us = 0, finished_at_us = 0, cancel_requested_at_us = 0,"
-    " expires_at_us = 0, fingerprint = NULL" REWRITE_WHERE " AND state IN ('failed', 'canceled')";
+    " expires_at_us = 0, fingerprint = NULL" REWRITE_WHERE
+    " AND state IN ('failed', 'canceled')";
 
 static const char PUT_PAYLOAD[] =
     "INSERT INTO job_payload (job_id, payload) VALUES (?1, ?2)"
