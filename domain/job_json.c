@@ -283,6 +283,7 @@ static void put_job(struct json_put *w, const struct job *job, bool whole)
     if (job->worker_id > 0)
         put_worker(w, job);
     put_policy(w, job, &payload);
+    json_put_text(w, "created_by", job->created_by);
     put_trace(w, job, &payload);
     put_links(w, id);
     json_put_end(w);

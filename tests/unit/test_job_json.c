@@ -117,6 +117,16 @@ static void a_new_job_has_only_what_is_set(void **state)
                    "\"grace_period_seconds\":10," LINKS "}");
 }
 
+static void a_job_says_who_submitted_it(void **state)
+{
+    struct job job = queued();
+
+    (void)state;
+    assert_member(&job, "created_by", "absent");
+    job.created_by = lit("k7f3a9");
+    assert_member(&job, "created_by", "\"k7f3a9\"");
+}
+
 static void a_finished_job_has_it_all(void **state)
 {
     struct job job = finished(JOB_SUCCEEDED, CAUSE_NONE);
@@ -432,6 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_job_has_only_what_is_set),
         cmocka_unit_test(a_finished_job_has_it_all),
+        cmocka_unit_test(a_job_says_who_submitted_it),
         cmocka_unit_test(stdin_is_never_shown),
         cmocka_unit_test(a_failure_says_why),
         cmocka_unit_test(every_cause_has_a_complete_failure),
