@@ -209,7 +209,7 @@ zoo: test-build ## every animal of tests/zoo in every way: canceled, timed out, 
 
 # ---- the program at work ------------------------------------------------------------------
 
-.PHONY: demo run torture bench recovery fuzz overload
+.PHONY: demo run torture bench recovery fuzz overload gateways
 demo: all ## start jobd, give it real work, show what happened, stop it
 	tools/demo
 
@@ -222,6 +222,9 @@ torture: all ## kill every part of jobd under load, KILLS times; then look for w
 
 bench: all $(BENCHES) ## measure, next to this machine's own ceilings
 	bench/run
+
+gateways: all ## the same smoke through nginx, HAProxy, Caddy and Varnish, those that are installed
+	tests/gateways/smoke
 
 overload: all $(BENCHES) ## submit ten times what can be done: do jobs finish at the same rate?
 	bench/overload

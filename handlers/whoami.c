@@ -2,12 +2,18 @@
 #include "domain/api_key_json.h"
 #include "handlers/common.h"
 #include "handlers/handlers.h"
+#include "server/http/peer.h"
 
 int h_get_whoami(struct http_req *rq, struct http_resp *rs)
 {
-    int r = common_no_query(rq, rs);
+    char address[IP_TEXT_SIZE];
+    json_t *who;
+    int r;
 
+    r = common_no_query(rq, rs);
     if (r < 0)
         return r;
-    return http_reply_json(rs, 200, principal_encode(rq->principal));
+    who = principal_encode(rq->principal);
+    (void)json_object_set_new(who, "address", json_string(peer_format(http_peer(rq), address)));
+    return http_reply_json(rs, 200, who);
 }

@@ -13,7 +13,7 @@
 /* Whom a rate is for: a prefix that tells kinds apart, and the name. */
 struct sender {
     const char *policy;
-    const struct rate *rate;
+    struct rate rate;
     size_t key_len;
     char key[RATES_KEY_MAX];
 };
@@ -34,7 +34,9 @@ static void by_principal(const struct request *r, const struct principal *p, str
     const char *name = p->key_id ? p->key_id : p->name;
 
     s->policy = POLICY_KEY;
-    s->rate = &r->conf->key_rate;
+    s->rate = r->conf->key_rate;
+    if (p->rate > 0)
+        s->rate = (struct rate){ p->rate, p->rate_seconds * USEC_PER_SEC, 0 };
     add(s, &kind, 1);
     add(s, p->tenant, strlen(p->tenant) + 1);
     if (name)
@@ -50,7 +52,7 @@ static void by_address(struct request *r, struct sender *s)
     if (!peer->has_client)
         return; /* over a Unix socket: this machine's own */
     s->policy = POLICY_ADDRESS;
-    s->rate = &r->conf->address_rate;
+    s->rate = r->conf->address_rate;
     add(s, "a", 1);
     add(s, peer->client.bytes, is_ipv4 ? sizeof peer->client.bytes : IPV6_KEY_BYTES);
 }
@@ -60,7 +62,7 @@ static void set_headers(struct request *r, const struct sender *s,
 {
     AUTO_FINI(buf) struct buf policy = { 0 }, limit = { 0 };
 
-    rate_add_policy(&policy, s->policy, s->rate);
+    rate_add_policy(&policy, s->policy, &s->rate);
     rate_add_state(&limit, s->policy, state);
     http_set_header(&r->rs, "RateLimit-Policy", "%s", policy.data);
     http_set_header(&r->rs, "RateLimit", "%s", limit.data);
@@ -76,9 +78,9 @@ static int check_rate(struct request *r)
         by_address(r, &s);
     else
         by_principal(r, p, &s);
-    if (!s.rate || s.rate->limit == 0)
+    if (s.rate.limit == 0)
         return 0;
-    state = rates_take(r->thread->rates, s.rate, s.key, s.key_len, r->started_us);
+    state = rates_take(r->thread->rates, &s.rate, s.key, s.key_len, r->started_us);
     set_headers(r, &s, &state);
     if (state.allowed)
         return 0;
@@ -87,7 +89,7 @@ static int check_rate(struct request *r)
     http_problem_json(&r->rs, "violated-policies", json_pack("[s]", s.policy));
     return err_set(&r->rs.err, ERR_QUOTA_EXCEEDED,
                    "%" PRId64 " requests in %" PRId64 " s are allowed for each %s",
-                   s.rate->limit, (s.rate->period_us + USEC_PER_SEC - 1) / USEC_PER_SEC,
+                   s.rate.limit, (s.rate.period_us + USEC_PER_SEC - 1) / USEC_PER_SEC,
                    s.policy);
 }
 

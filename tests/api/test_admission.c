@@ -9,7 +9,8 @@ static const char config[] =
     "trusted_proxies: [127.0.0.1]\n"
     "auth: auto\n"
     "identity_header: X-User\n"
-    "identities: ['header:alice scopes=jobs:write', 'header:bob scopes=jobs:write']\n"
+    "identities: ['header:alice scopes=jobs:write', 'header:bob scopes=jobs:write',"
+    " 'header:carol scopes=jobs:write rate=1/60']\n"
     "rate_limit: 4\n"
     "rate_period: 1h\n"
     "rate_burst: 3\n"
@@ -63,6 +64,17 @@ static void a_key_has_its_rate_and_is_told_what_is_left(void **state)
     assert_header(&probe, "RateLimit", NULL);
 }
 
+static void a_key_may_have_a_rate_of_its_own(void **state)
+{
+    AUTO_FINI(api_reply) struct api_reply first = { 0 }, over = { 0 };
+
+    submit(*state, "X-User: carol", &first);
+    assert_status(&first, 202);
+    assert_header(&first, "RateLimit-Policy", "\"key\";q=1;w=60");
+    submit(*state, "X-User: carol", &over);
+    assert_problem(&over, 429, "quota-exceeded");
+}
+
 static int without_keys(void **state)
 {
     struct api *a = *state;
@@ -102,6 +114,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_has_its_rate_and_is_told_what_is_left),
+        cmocka_unit_test(a_key_may_have_a_rate_of_its_own),
         cmocka_unit_test_setup(an_address_without_a_key_has_its_rate, without_keys),
     };
 
