@@ -6,6 +6,7 @@
 #include "domain/job_patch.h"
 #include "domain/principal.h"
 #include "engine/turn.h"
+#include "engine/unique.h"
 
 #define PORTION 100 /* a turn holds up everybody else for about 3 ms */
 
@@ -21,6 +22,14 @@ static int changed(struct bulk_item *item, int state)
     item->has_state = state >= 0;
     if (state >= 0)
         item->state = (enum job_state)state;
+    return 0;
+}
+
+/* What rq->rq.result says is of this job, not of the request. */
+static int refused(struct bulk_request *rq, struct bulk_item *item)
+{
+    item->code = rq->rq.result;
+    rq->rq.result = 0;
     return 0;
 }
 
@@ -65,11 +74,11 @@ static int retry_one(struct turn *t, struct bulk_request *rq, struct job *job,
         return unchanged(item, ERR_JOB_NOT_RETRYABLE);
     if (!may_run(rq, job))
         return unchanged(item, ERR_INSUFFICIENT_SCOPE);
-    if (!submit_has_room(t, &rq->rq, 1)) {
-        r = rq->rq.result;
-        rq->rq.result = 0;
-        return unchanged(item, r);
-    }
+    if (!submit_has_room(t, &rq->rq, 1))
+        return refused(rq, item);
+    r = unique_refuses_retry(t, &rq->rq, job->id);
+    if (r != 0)
+        return r < 0 ? r : refused(rq, item);
     job_patch_wait_again(job, fn, t->now_us);
     if (!rq->dry_run) {
         r = rewrite_job(t, job, version, true);
@@ -99,11 +108,8 @@ static int apply_one(struct turn *t, struct bulk_request *rq, struct bulk_item *
     int r;
 
     r = request_find_job(t, &rq->rq, item->id, &job);
-    if (r == 0) {
-        r = unchanged(item, rq->rq.result);
-        rq->rq.result = 0; /* of this job, not of the request */
-        return r;
-    }
+    if (r == 0)
+        return refused(rq, item);
     if (r < 0)
         return r;
     item->found = true;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "domain/json_text.h"
+#include "domain/principal.h"
 #include "domain/suggest.h"
 #include "engine/requests.h"
 #include "handlers/cancel_way.h"
@@ -160,6 +161,11 @@ static int purge(struct http_req *rq, struct http_resp *rs)
 
     rq->state = request;
     rq->state_free = free;
+    if (!principal_may(rq->principal, SCOPE_JOBS_WRITE)) /* the route asks for less */
+        return err_fact(&rs->err,
+                        err_set(&rs->err, ERR_INSUFFICIENT_SCOPE, "a purge needs the scope %s",
+                                scope_name(SCOPE_JOBS_WRITE)),
+                        "scope", scope_name(SCOPE_JOBS_WRITE));
     request->rq.op = ENGINE_PURGE;
     request->rq.tenant = rq->principal->tenant;
     request->rq.done = on_done;

@@ -18,7 +18,7 @@ static const char CLEAR[] =
     "UPDATE tombstone SET attempts = 0 WHERE id = ?1 AND id_rand = ?2 AND attempts > 0";
 static const char OLDEST[] =
     "SELECT expired_at_us FROM tombstone INDEXED BY tombstone_by_age"
-    " WHERE attempts = 0 ORDER BY expired_at_us LIMIT 1";
+    " WHERE expired_at_us > 0 AND attempts = 0 ORDER BY expired_at_us LIMIT 1";
 /* Of those that still have files there are few, and they lose them soon. */
 static const char OLD[] =
     "SELECT id FROM tombstone INDEXED BY tombstone_by_age"

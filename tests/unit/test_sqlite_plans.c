@@ -85,6 +85,33 @@ static void use_writer(struct store_fixture *f, struct uuid7 id)
     store_fixture_commit(f);
 }
 
+static void use_removal(struct store_fixture *f, struct uuid7 id)
+{
+    struct store_ended ended[2];
+    struct store_tombstone tombstones[2];
+    struct job job = { 0 };
+    int attempts;
+    int64_t number;
+
+    store_fixture_begin(f);
+    assert_true(store_jobs_from(f->st, 0, ended, 2, &f->e) > 0);
+    assert_int_equal(store_jobs_expired(f->st, INT64_MAX, ended, 2, &f->e), 0);
+    assert_int_equal(store_next_expiry(f->st, &number, &f->e), 0);
+    assert_int_equal(store_job_remove(f->st, id, true, f->now_us, &attempts, &f->e), 0);
+    assert_int_equal(store_job_get(f->st, id, &job, &f->e), ERR_JOB_EXPIRED);
+    assert_int_equal(store_tombstone_get(f->st, id, NULL, tombstones, &f->e), 0);
+    assert_int_equal(store_tombstones_with_files(f->st, tombstones, 2, &f->e), 1);
+    assert_int_equal(store_tombstone_cleared(f->st, id, &f->e), 0);
+    assert_int_equal(store_oldest_tombstone(f->st, &number, &f->e), 0);
+    assert_int_equal(store_tombstones_forget(f->st, INT64_MAX, 2, &f->e), 1);
+    assert_int_equal(store_job_claim(f->st, "", 1, 2, f->now_us, &job, &f->e), 0);
+    assert_int_equal(store_job_doom(f->st, job.id, f->now_us, &f->e), 0);
+    assert_int_equal(store_job_rewrite(f->st, &job, 1, f->now_us, &f->e), ERR_NOT_FOUND);
+    assert_int_equal(store_job_requeue(f->st, &job, 1, f->now_us, &f->e), ERR_NOT_FOUND);
+    job_fini(&job);
+    store_rollback(f->st);
+}
+
 static void use_reader(struct store_fixture *f, struct store_reader *rd, struct uuid7 id)
 {
     const struct store_label label = { .name = "a", .value = "b" };
@@ -253,6 +280,7 @@ static void no_statement_scans_a_table_or_sorts(void **state)
 
     use_writer(f, id);
     use_batches(f);
+    use_removal(f, id);
     assert_int_equal(store_reader_get(f->st, &rd, &f->e), 0);
     use_reader(f, rd, id);
     read_batches(f, rd);
