@@ -13,6 +13,7 @@
 #define PAUSE_MIN_US  (1 * USEC_PER_MS)
 #define CLEARED_US    USEC_PER_SEC         /* one sync for all the files that go in this time */
 #define LOOK_US       (600 * USEC_PER_SEC) /* the wall clock may be set: nobody tells us */
+#define EVENTS_US     USEC_PER_SEC         /* how long there may be more than max_events */
 #define RECOVER_BATCH 256
 
 /* -- tombstones -----------------------------------------------------------------------------
@@ -82,6 +83,35 @@ static void forget_cleared(struct engine *en, size_t count)
         en->cleared[i] = en->cleared[i + count];
 }
 
+/* -- events ---------------------------------------------------------------------------------
+ */
+
+/* Each portion is of rows, which hold several events. */
+static int sweep_events(struct turn *t, size_t portion, usec_t *ret_next_us)
+{
+    const struct engine_conf *conf = &t->en->conf;
+    usec_t keep_us = conf->event_retention_us;
+    usec_t oldest_us = 0;
+    int n;
+
+    n = store_events_expire(conf->store, keep_us > 0 ? t->now_us - keep_us : 0,
+                            conf->max_events, portion, &oldest_us, &t->err);
+    if (n < 0)
+        return n;
+    if ((size_t)n == portion)
+        *ret_next_us = t->now_us;
+    else if (oldest_us != 0 && keep_us > 0)
+        *ret_next_us = oldest_us + keep_us + 1;
+    return 0;
+}
+
+/* Changes are events: before long they may be too many. */
+static void note_events(struct turn *t)
+{
+    if (t->en->conf.max_events > 0 && (t->requests || t->en->endings))
+        housekeeping_note(t, SWEEP_EVENTS, t->now_us + EVENTS_US);
+}
+
 /* -- all of them ----------------------------------------------------------------------------
  */
 
@@ -94,6 +124,7 @@ static const struct {
     [SWEEP_RETENTION] = { "retention", retention_sweep },
     [SWEEP_TOMBSTONES] = { "tombstones", sweep_tombstones },
     [SWEEP_CLEARED] = { "cleared", sweep_cleared },
+    [SWEEP_EVENTS] = { "events", sweep_events },
 };
 
 static usec_t earliest(const struct housekeeping *h)
@@ -158,6 +189,7 @@ int housekeeping_apply(struct turn *t)
     usec_t took_us;
     int r;
 
+    note_events(t);
     r = note_expiry(t);
     if (r < 0 || t->en->keeping_not_before_us > begun_us)
         return r;

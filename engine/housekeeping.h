@@ -29,6 +29,7 @@ enum sweeper {
     SWEEP_RETENTION,  /* jobs whose time is over: retention.c */
     SWEEP_TOMBSTONES, /* what is told of removed jobs */
     SWEEP_CLEARED,    /* what is remembered of their files */
+    SWEEP_EVENTS,     /* events that are too old, or too many */
     SWEEPER_MAX_
 };
 

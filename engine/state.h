@@ -74,7 +74,6 @@ struct engine {
 
     struct feed feed;            /* to those who follow all events */
     _Atomic(int64_t) change_seq; /* of the last commit; read by any thread */
-    usec_t events_expired_us;    /* monotonic: when old events were looked for last */
 
     int epoll_fd;
     int control_fd; /* to the supervisor */

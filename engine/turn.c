@@ -23,9 +23,6 @@
 #include "pool/spool.h"
 
 #define DUE_BATCH 1000
-/* Old events are looked for this often, and so many rows of them go in one turn. */
-#define EVENTS_EXPIRE_US     USEC_PER_SEC
-#define EVENTS_EXPIRE_BLOCKS 100
 
 void turn_job_changed(struct turn *t, struct uuid7 id, enum job_state state)
 {
@@ -318,26 +315,6 @@ bool turn_is_due(struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
     return claims_are_due(en);
 }
 
-/* In pieces, so that no turn takes long: more of them when there is more. An idle server keeps
- * old events until somebody gives it something to do. */
-static int expire_events(struct turn *t)
-{
-    struct engine *en = t->en;
-    usec_t keep_us = en->conf.event_retention_us;
-    usec_t now_us = clock_mono_us();
-    int r;
-
-    if (now_us < en->events_expired_us + EVENTS_EXPIRE_US)
-        return 0;
-    r = store_events_expire(en->conf.store, keep_us > 0 ? t->now_us - keep_us : 0,
-                            en->conf.max_events, EVENTS_EXPIRE_BLOCKS, &t->err);
-    if (r < 0)
-        return r;
-    if (r < EVENTS_EXPIRE_BLOCKS)
-        en->events_expired_us = now_us;
-    return 0;
-}
-
 static int turn_apply(struct turn *t)
 {
     int r;
@@ -351,8 +328,6 @@ static int turn_apply(struct turn *t)
         r = apply_requests(t);
     if (r == 0)
         r = apply_due(t);
-    if (r == 0)
-        r = expire_events(t);
     if (r == 0)
         r = claims_apply(t);
     if (r == 0)

@@ -135,7 +135,7 @@ struct store_backend {
     int (*read_ping)(struct store_reader *rd, struct errinfo *e);
     int64_t (*change_seq)(const struct store *st);
     int (*events_expire)(struct store *st, usec_t before_us, int64_t max_events,
-                         size_t max_blocks, struct errinfo *e);
+                         size_t max_blocks, usec_t *ret_oldest_us, struct errinfo *e);
     int (*read_events)(struct store_reader *rd, const struct store_event_query *query,
                        struct store_events *ret_events, struct errinfo *e);
     int (*read_job_events)(struct store_reader *rd, struct uuid7 id, int64_t after_seq,

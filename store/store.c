@@ -424,10 +424,10 @@ int64_t store_change_seq(const struct store *st)
 }
 
 int store_events_expire(struct store *st, usec_t before_us, int64_t max_events,
-                        size_t max_blocks, struct errinfo *e)
+                        size_t max_blocks, usec_t *ret_oldest_us, struct errinfo *e)
 {
     assert(st->in_transaction && max_blocks > 0);
-    return st->backend->events_expire(st, before_us, max_events, max_blocks, e);
+    return st->backend->events_expire(st, before_us, max_events, max_blocks, ret_oldest_us, e);
 }
 
 int store_read_events(struct store_reader *rd, const struct store_event_query *query,

@@ -205,9 +205,10 @@ int store_api_keys(struct store *st, struct api_keys *ret_keys, int64_t *ret_ver
 int64_t store_change_seq(const struct store *st);
 /* Forget events from before before_us (0: of any age), and the oldest of more than max_events
  * (0: any number): at most max_blocks rows of several events each. Returns how many rows went;
- * fewer than max_blocks: there is no more to forget. */
+ * fewer than max_blocks: there is no more to forget, and *ret_oldest_us is the time of the
+ * oldest row that stays (0: there is none). */
 int store_events_expire(struct store *st, usec_t before_us, int64_t max_events,
-                        size_t max_blocks, struct errinfo *e);
+                        size_t max_blocks, usec_t *ret_oldest_us, struct errinfo *e);
 
 /* -- changing a job that does not run ------------------------------------------------- */
 

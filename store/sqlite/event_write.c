@@ -166,7 +166,7 @@ int sq_change(struct sq *sq, struct stmt *s, const struct sq_change *change, str
  */
 
 int sq_events_expire(struct store *st, usec_t before_us, int64_t max_events, size_t max_blocks,
-                     struct errinfo *e)
+                     usec_t *ret_oldest_us, struct errinfo *e)
 {
     AUTO(stmt) struct stmt *oldest = NULL;
     AUTO(stmt) struct stmt *forget = NULL;
@@ -179,9 +179,12 @@ int sq_events_expire(struct store *st, usec_t before_us, int64_t max_events, siz
     if (r < 0)
         return r;
     stmt_i64(oldest, 1, (int64_t)max_blocks);
+    *ret_oldest_us = 0;
     while ((r = stmt_step(oldest, e)) > 0) {
-        if (stmt_col_i64(oldest, 0) > too_many && stmt_col_i64(oldest, 1) >= before_us)
+        if (stmt_col_i64(oldest, 0) > too_many && stmt_col_i64(oldest, 1) >= before_us) {
+            *ret_oldest_us = stmt_col_i64(oldest, 1);
             break;
+        }
         gone = stmt_col_i64(oldest, 0);
     }
     if (r < 0 || gone == 0)

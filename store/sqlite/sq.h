@@ -105,7 +105,7 @@ int sq_take_batch_moves(struct store *st, struct store_batch_move **ret_moves);
 
 /* event_write.c */
 int sq_events_expire(struct store *st, usec_t before_us, int64_t max_events, size_t max_blocks,
-                     struct errinfo *e);
+                     usec_t *ret_oldest_us, struct errinfo *e);
 
 /* event_read.c */
 int sq_read_events(struct store_reader *rd, const struct store_event_query *query,

@@ -412,6 +412,29 @@ static void what_is_not_kept_is_told(void **state)
     assert_status(&r, 200);
 }
 
+/* Also while nobody asks for anything that changes something. */
+static void old_events_go_by_themselves(void **state)
+{
+    struct api *a = *state;
+    usec_t until_us;
+    bool gone = false;
+    char id[API_ID_SIZE];
+
+    api_stop(a, SIGTERM);
+    api_reconfigure(a, "allow_commands: true\nworkers: 2\nevent_retention: 1\n");
+    api_start(a);
+    run_job(a, SUCCEEDS, id);
+    until_us = clock_mono_us() + 20 * USEC_PER_SEC;
+    while (!gone && clock_mono_us() < until_us) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+        api_get(a, "/v1/events", &r);
+        gone = !api_at(r.json, "items.0");
+        (void)usleep(50000);
+    }
+    assert_true(gone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_reader_that_does_not_read_holds_up_nobody),
         cmocka_unit_test(streams_end_when_jobd_does),
         cmocka_unit_test(what_is_not_kept_is_told),
+        cmocka_unit_test(old_events_go_by_themselves),
     };
 
     api_configure(config);

@@ -281,10 +281,12 @@ static void an_unknown_job_has_no_events(void **state)
 
 static int expire(struct store_fixture *f, usec_t before_us, int64_t max_events, size_t blocks)
 {
+    usec_t oldest_us = -1;
     int r;
 
     store_fixture_begin(f);
-    r = store_events_expire(f->st, before_us, max_events, blocks, &f->e);
+    r = store_events_expire(f->st, before_us, max_events, blocks, &oldest_us, &f->e);
+    assert_true(oldest_us == 0 || oldest_us >= before_us);
     store_fixture_commit(f);
     return r;
 }
