@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-
 static void the_name_counts_more_than_the_star(void **state)
 {
     AUTO_FINI(identities) struct identities list = { 0 };
