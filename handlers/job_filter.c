@@ -9,8 +9,7 @@
 #include "domain/principal.h"
 #include "handlers/common.h"
 
-#define TEXT_MAX_BYTES   512
-#define KEY_ID_MAX_BYTES 64
+#define TEXT_MAX_BYTES 512
 
 /* What decoding goes through: each function tells its fault and returns, so that all are told.
  */
@@ -185,7 +184,7 @@ int job_filter_decode(struct job_filter *jf, const struct http_req *rq, struct h
         decode_text(&d, "name", &f->name),
         decode_text(&d, "name_prefix", &f->name_prefix),
         decode_labels(&d),
-        decode_token(&d, "created_by", KEY_ID_MAX_BYTES, &f->created_by),
+        decode_text(&d, "created_by", &f->created_by),
         decode_reason(&d),
         decode_time(&d, "created_after", &f->created_after_us),
         decode_time(&d, "created_before", &f->created_before_us),

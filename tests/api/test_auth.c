@@ -168,6 +168,24 @@ static void a_key_is_kept_to_its_functions_and_queues(void **state)
     assert_post(a, token, "{\"function\":\"ok\"}", 403, "queue-forbidden");
 }
 
+static void a_job_says_with_which_key_it_was_submitted(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char token[KEYS_TOKEN_SIZE], id[API_ID_SIZE], key_id[13], path[64];
+
+    (void)keys_make(a, "--scope jobs:read,jobs:write", token);
+    (void)snprintf(key_id, sizeof key_id, "%.12s", token + 5);
+    (void)keys_submit(a, token, OK, id);
+    keys_send(a, token, NULL, api_job_path(id, ""), NULL, &r);
+    assert_string_equal(api_text(&r, "created_by"), key_id);
+    api_reply_fini(&r);
+    (void)snprintf(path, sizeof path, "/v1/jobs?created_by=%s", key_id);
+    keys_send(a, token, NULL, path, NULL, &r);
+    assert_int_equal(json_array_size(api_at(r.json, "items")), 1);
+    assert_string_equal(api_text(&r, "items.0.id"), id);
+}
+
 static void a_command_needs_its_own_scope(void **state)
 {
     const struct api *a = *state;
@@ -272,6 +290,7 @@ int main(void)
         cmocka_unit_test(two_credentials_are_none),
         cmocka_unit_test(a_scope_that_is_missing_is_named),
         cmocka_unit_test(a_key_is_kept_to_its_functions_and_queues),
+        cmocka_unit_test(a_job_says_with_which_key_it_was_submitted),
         cmocka_unit_test(a_command_needs_its_own_scope),
         cmocka_unit_test(a_key_that_is_revoked_is_soon_refused),
         cmocka_unit_test(a_rotated_key_has_a_new_token_only),
