@@ -274,6 +274,9 @@ static int start_http(struct front *f, struct errinfo *e)
         .service = &f->service,
         .max_body_bytes = (size_t)s->max_body_bytes,
         .max_batch_body_bytes = (size_t)s->max_batch_body_bytes,
+        .max_bodies_bytes = (size_t)(s->max_bodies_bytes > s->max_batch_body_bytes
+                                         ? s->max_bodies_bytes
+                                         : s->max_batch_body_bytes),
         .max_connections = (unsigned)f->connections,
         .threads = http_threads(s),
         .max_connections_per_address = (unsigned)s->max_connections_per_address,

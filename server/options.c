@@ -80,6 +80,10 @@ const struct option options[] = {
       AT(max_batch_body_bytes), .kind = OPTION_BYTES, .arg = "SIZE", .min = KIB, .max = GIB,
       .otherwise = "64MiB",
       .help = "The same for a batch of jobs, each of which may have max_body_bytes." },
+    { NAMED("max_bodies_bytes", "max-bodies-bytes", "JOBD_MAX_BODIES_BYTES"), AT(max_bodies_bytes),
+      .kind = OPTION_BYTES, .arg = "SIZE", .min = MIB, .max = 1024 * GIB, .otherwise = "256MiB",
+      .help = "What the bodies of all requests may take in memory together (but never less than\n"
+              "one batch); beyond that they are refused until there is room." },
     { NAMED("max_batch_jobs", "max-batch-jobs", "JOBD_MAX_BATCH_JOBS"), AT(max_batch_jobs),
       .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = 100000, .otherwise = "10000",
       .help = "Jobs that one request may submit." },

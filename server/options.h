@@ -50,6 +50,7 @@ struct settings {
     usec_t idempotency_ttl_us;
     int64_t max_body_bytes;
     int64_t max_batch_body_bytes;
+    int64_t max_bodies_bytes;
     int64_t max_batch_jobs;
     int64_t output_max_bytes;
     int64_t artifacts_max_bytes;

@@ -102,6 +102,7 @@ struct request *request_free(struct request *r)
     answer_fini(&r->answer);
     query_fini(&r->query);
     r->gunzip = gunzip_free(r->gunzip);
+    bodies_release(r);
     buf_fini(&r->body);
     free(r->uri_heap);
     thread = r->thread;
@@ -430,6 +431,7 @@ static void stop_keeping(struct request *r, int refusal)
     r->refusal = refusal;
     r->discarded_bytes += r->body.len;
     buf_fini(&r->body);
+    bodies_release(r);
     r->gunzip = gunzip_free(r->gunzip);
 }
 
@@ -442,12 +444,14 @@ static int keep(struct request *r, const char *part, size_t len)
         refusal = gunzip_add(r->gunzip, part, len, max, &r->body, &r->rs.err);
         if (refusal == ERR_CONTENT_TOO_LARGE)
             http_problem_number(&r->rs, "max_bytes", (int64_t)max);
-        return refusal;
+        return refusal < 0 ? refusal : bodies_hold(r, r->body.len);
     }
     if (len > max - r->body.len)
         return request_refuse_size(r, max);
-    buf_add(&r->body, part, len);
-    return 0;
+    refusal = bodies_hold(r, r->body.len + len);
+    if (refusal == 0)
+        buf_add(&r->body, part, len);
+    return refusal;
 }
 
 bool request_add_body(struct request *r, const char *part, size_t len)

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/uuid7.h"
+#include "server/http/bodies.h"
 #include "server/http/connections.h"
 #include "server/http/http.h"
 #include "server/http/peer.h"
@@ -35,6 +36,7 @@ struct http_thread {
     const struct http_conf *conf;
     const struct router *router;
     struct rates *rates;
+    struct bodies *bodies;
     const atomic_bool *quiescing; /* answers say `Connection: close` */
     bool sees_torn_lines;         /* see request_scan_headers() */
     bool asks_certificates;       /* its connections may have one of the client */
@@ -101,6 +103,7 @@ struct request {
 
     struct gunzip *gunzip; /* for a body that comes compressed, else NULL */
     struct buf body;
+    size_t held_bytes;        /* of the body, as bodies_hold() has counted them */
     uint64_t arrived_bytes;   /* of the body, as sent */
     uint64_t discarded_bytes; /* of a body that nobody reads */
 

@@ -49,6 +49,7 @@ struct http_daemon {
 
 struct http_server {
     struct http_conf conf;
+    struct bodies bodies;
     struct router *router;
     struct connections *connections;
     struct rates *rates;
@@ -267,6 +268,7 @@ static void daemons_prepare(struct http_server *s)
                         .router = s->router,
                         .rates = s->rates,
                         .quiescing = &s->quiescing,
+                        .bodies = &s->bodies,
                         .sees_torn_lines = strcmp(MHD_get_version(), "0.9.75") == 0,
                         .asks_certificates = tls && s->conf.tls->client_ca },
             .server = s,
@@ -310,6 +312,7 @@ int http_server_new(const struct http_conf *conf, struct http_server **ret_serve
     int r;
 
     s->conf = *conf;
+    s->bodies.max = conf->max_bodies_bytes;
     if (s->conf.max_header_bytes == 0)
         s->conf.max_header_bytes = HTTP_HEADER_BYTES;
     s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

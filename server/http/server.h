@@ -59,6 +59,7 @@ struct http_conf {
     const void *service;
     size_t max_body_bytes;
     size_t max_batch_body_bytes; /* the same where a route says BODY_JSON_LINES */
+    size_t max_bodies_bytes;     /* all that are being read or worked on; 0: no bound */
     unsigned max_connections; /* of all listening sockets: shared out evenly to the threads */
     unsigned threads;         /* for each listening socket; 0 is 1 */
     usec_t idle_timeout_us;   /* keep-alive: longer than a gateway's, so that it is the one to

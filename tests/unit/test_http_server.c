@@ -392,6 +392,7 @@ static void start_server(unsigned threads)
         .route_count = COUNT_OF(ROUTES),
         .max_body_bytes = BODY_MAX,
         .max_batch_body_bytes = 2 * BODY_MAX,
+        .max_bodies_bytes = 3 * BODY_MAX,
         .max_connections = 1024,
         .threads = threads,
         .idle_timeout_us = 60 * USEC_PER_SEC,
@@ -815,6 +816,37 @@ static void a_batch_has_a_bound_of_its_own(void **state)
         if (cases[i].status == 413)
             assert_non_null(strstr(reply.body, "\"max_bytes\":8192"));
     }
+}
+
+/* One is on its way with nearly all that a batch may have; another one does not fit beside it.
+ */
+static void large_bodies_are_bounded_together(void **state)
+{
+    AUTO(mem) char *body = mem_new0(2 * BODY_MAX + 1);
+    struct wire w = wire_open();
+    char head[256];
+    int status;
+
+    (void)state;
+    memset(body, ' ', 2 * BODY_MAX);
+    (void)snprintf(head, sizeof head,
+                   "POST /lines HTTP/1.1\r\n" HOST JSON "Content-Length: %d\r\n\r\n",
+                   2 * BODY_MAX);
+    wire_send(&w, head);
+    wire_send_bytes(&w, body, 2 * BODY_MAX - 1);
+    do
+        status = post("/lines", JSON, body); /* until what was sent has arrived */
+    while (status == 202);
+    assert_int_equal(status, 503);
+    expect_problem(503, "temporary-reduced-capacity");
+    expect_header("Retry-After", "1");
+    assert_int_equal(post("/echo", JSON, "{}"), 202);
+    wire_send(&w, " ");
+    wire_reply(&w, false);
+    assert_int_equal(reply.status, 202);
+    wire_close(&w);
+    while (post("/lines", JSON, body) != 202)
+        assert_int_equal(reply.status, 503);
 }
 
 static void a_path_that_is_not_there_is_not_found(void **state)
@@ -1379,6 +1411,7 @@ static void a_quiescent_server_finishes_what_it_has_and_takes_no_more(void **sta
         .route_count = COUNT_OF(ROUTES),
         .max_body_bytes = BODY_MAX,
         .max_batch_body_bytes = 2 * BODY_MAX,
+        .max_bodies_bytes = 3 * BODY_MAX,
         .max_connections = 10,
         .idle_timeout_us = USEC_PER_SEC,
     };
@@ -1554,6 +1587,7 @@ int main(void)
         WITH_SERVER(a_method_that_a_resource_lacks_is_not_allowed),
         WITH_SERVER(a_patch_has_its_own_media_type),
         WITH_SERVER(a_batch_comes_as_json_or_as_lines_of_it),
+        WITH_SERVER(large_bodies_are_bounded_together),
         WITH_SERVER(a_batch_has_a_bound_of_its_own),
         WITH_SERVER(a_path_that_is_not_there_is_not_found),
         WITH_SERVER(an_encoded_segment_reaches_the_handler_decoded),
