@@ -4,10 +4,11 @@
  *   load HOST:PORT PATH BODY [-c connections] [-s seconds] [-n requests] [-r per_second]
  *        [-H "Name: value"]...
  *
- * Sends POST with BODY until the time or the count is reached, no faster than -r says, then
- * prints one JSON line: requests, errors (anything but 2xx), seconds, per_second, p50_us,
- * p99_us, max_us. Loopback only. One thread: it shares the machine with what it measures, and
- * says so little that it costs little.
+ * Sends POST with BODY, or GET when it is empty, until the time or the count is reached, no
+ * faster than -r says. PATH may be @FILE, which has one path in a line: they are asked for in
+ * turn. BODY may be @FILE, too, which is sent as it is. Then it prints one JSON line: requests,
+ * errors (anything but 2xx), seconds, per_second, p50_us, p99_us, max_us. Loopback only. One
+ * thread: it shares the machine with what it measures, and says so little that it costs little.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,7 +31,8 @@
 #define CONNECTIONS_MAX 1024
 #define SECONDS_MAX     120
 #define HEADERS_MAX     8
-#define ANSWER_MAX      ((size_t)256 * 1024)
+#define ANSWER_MAX      ((size_t)4 << 20) /* a page of jobs, or what became of a batch */
+#define JSON_TYPE       "Content-Type: application/json\r\n"
 
 struct connection {
     int fd;
@@ -42,10 +44,15 @@ struct connection {
     char *answer;
 };
 
+struct request {
+    char *text;
+    size_t len;
+};
+
 struct load {
     struct sockaddr_in address;
-    char *request;
-    size_t request_len;
+    struct request *requests;
+    size_t request_count;
     unsigned connections;
     double seconds;
     uint64_t requests_max;
@@ -87,7 +94,7 @@ static void open_connection(struct load *ld, struct connection *c)
     if (epoll_ctl(ld->epoll_fd, EPOLL_CTL_ADD, c->fd, &ev) < 0)
         fail("epoll_ctl");
     if (!c->answer)
-        c->answer = mem_new0(ANSWER_MAX);
+        c->answer = mem_new0(ANSWER_MAX); /* taken as it is touched */
 }
 
 /* Wait until the next request is due. */
@@ -102,16 +109,18 @@ static void pace(const struct load *ld)
         (void)nanosleep(&wait, NULL);
 }
 
-/* The request is small: it always fits into the socket's buffer. */
+/* The socket blocks: a large request goes out as a whole. */
 static void send_request(struct load *ld, struct connection *c)
 {
+    const struct request *r = &ld->requests[ld->started % ld->request_count];
+
     if (ld->per_second > 0)
         pace(ld);
     c->received = 0;
     c->answer_len = 0;
     c->started_us = clock_mono_us();
     ld->started++;
-    if (send(c->fd, ld->request, ld->request_len, MSG_NOSIGNAL) != (ssize_t)ld->request_len)
+    if (send(c->fd, r->text, r->len, MSG_NOSIGNAL) != (ssize_t)r->len)
         c->failed = true;
 }
 
@@ -261,6 +270,69 @@ static void parse_address(struct load *ld, char *text)
     }
 }
 
+/* The whole of a file, or text itself when it does not begin with @. */
+static char *read_text(const char *text, size_t *ret_len)
+{
+    size_t capacity = 65536;
+    char *all;
+    FILE *f;
+
+    if (text[0] != '@') {
+        *ret_len = strlen(text);
+        return mem_str(text);
+    }
+    f = fopen(text + 1, "re");
+    if (!f)
+        fail(text + 1);
+    all = mem_new0(capacity);
+    *ret_len = 0;
+    for (size_t n; (n = fread(all + *ret_len, 1, capacity - *ret_len - 1, f)) > 0;) {
+        *ret_len += n;
+        if (capacity - *ret_len < 4096)
+            all = mem_resize(all, capacity *= 2, 1);
+    }
+    all[*ret_len] = '\0';
+    (void)fclose(f);
+    return all;
+}
+
+static void add_request(struct load *ld, const char *path, const char *headers,
+                        const char *body, size_t body_len)
+{
+    struct request *r;
+    AUTO(mem) char *head = NULL;
+    size_t head_len;
+
+    ld->requests = mem_resize(ld->requests, ld->request_count + 1, sizeof *ld->requests);
+    r = &ld->requests[ld->request_count++];
+    head = body_len > 0
+               ? mem_printf(
+                     "POST %s HTTP/1.1\r\nHost: localhost\r\n"
+                     "%s%sContent-Length: %zu\r\n\r\n",
+                     path, strstr(headers, "Content-Type:") ? "" : JSON_TYPE, headers, body_len)
+               : mem_printf("GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path, headers);
+    head_len = strlen(head);
+    r->len = head_len + body_len;
+    r->text = mem_new0(r->len + 1);
+    memcpy(r->text, head, head_len);
+    memcpy(r->text + head_len, body, body_len);
+}
+
+static void make_requests(struct load *ld, const char *paths, const char *headers,
+                          const char *body)
+{
+    size_t paths_len;
+    size_t body_len;
+    AUTO(mem) char *all = read_text(paths, &paths_len);
+    AUTO(mem) char *content = read_text(body, &body_len);
+    char *rest = NULL;
+
+    for (char *path = strtok_r(all, "\n", &rest); path; path = strtok_r(NULL, "\n", &rest))
+        add_request(ld, path, headers, content, body_len);
+    if (ld->request_count == 0)
+        usage();
+}
+
 int main(int argc, char **argv)
 {
     struct load ld = { .connections = 64, .seconds = 3 };
@@ -290,17 +362,15 @@ int main(int argc, char **argv)
     if (ld.requests_max > 0 && ld.requests_max < ld.connections)
         ld.connections = (unsigned)ld.requests_max;
     parse_address(&ld, argv[optind]);
-    ld.request = mem_printf(
-        "POST %s HTTP/1.1\r\nHost: localhost\r\n"
-        "Content-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n%s",
-        argv[optind + 1], headers, strlen(argv[optind + 2]), argv[optind + 2]);
-    ld.request_len = strlen(ld.request);
+    make_requests(&ld, argv[optind + 1], headers, argv[optind + 2]);
     ld.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (ld.epoll_fd < 0)
         fail("epoll_create1");
     seconds = run(&ld);
     print(&ld, seconds);
-    free(ld.request);
+    for (size_t i = 0; i < ld.request_count; i++)
+        free(ld.requests[i].text);
+    free(ld.requests);
     free(ld.latencies_us);
     return ld.errors > 0 ? 1 : 0;
 }
