@@ -209,7 +209,7 @@ zoo: test-build ## every animal of tests/zoo in every way: canceled, timed out, 
 
 # ---- the program at work ------------------------------------------------------------------
 
-.PHONY: demo run torture bench recovery fuzz overload gateways
+.PHONY: demo run torture bench bench-growth bench-idle bench-fair recovery fuzz overload gateways
 demo: all ## start jobd, give it real work, show what happened, stop it
 	tools/demo
 
@@ -228,6 +228,15 @@ gateways: all ## the same smoke through nginx, HAProxy, Caddy and Varnish, those
 
 overload: all $(BENCHES) ## submit ten times what can be done: do jobs finish at the same rate?
 	bench/overload
+
+bench-growth: all $(BENCHES) ## the same figures with 10 million jobs in the ledger, and with none
+	bench/growth
+
+bench-idle: all $(BENCHES) ## memory, wake-ups and start of a jobd that has nothing to do
+	bench/idle
+
+bench-fair: all $(BENCHES) ## how soon a job of high priority starts on a busy jobd
+	bench/fair
 
 recovery: all ## kill the front 100 times under load: how long until it answers again
 	bench/recovery
