@@ -523,6 +523,31 @@ static void other_addresses_than_the_loopback_need_insecure(void **state)
     assert_int_equal(check("listen: [\"0.0.0.0:1\"]\ninsecure: true\n", &e), 0);
 }
 
+static void what_authentication_needs_is_told(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        { "identity_header: X-User\n", "trusted_proxies" },
+        { "identity_header: X-User\ntrusted_proxies: [127.0.0.1]\n", "identities" },
+        { "identities: ['header:* scopes=jobs:read']\n", "identity_header" },
+        { "identities: ['cert:* scopes=jobs:read']\n", "tls_client_ca" },
+        { "listen: ['tls:127.0.0.1:0']\n", "tls_cert and tls_key" },
+        { "tls_client_ca: /nonexistent\n", "tls:HOST:PORT" },
+        { "api_keys_file: /nonexistent\n", "api_keys_file" },
+        { "listen: ['tls:0.0.0.0:1']\ntls_cert: /nonexistent\ntls_key: /x\n", "tls_cert" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct errinfo e = { 0 };
+
+        assert_int_equal(check(cases[i].text, &e), ERR_CONFIG);
+        if (!strstr(e.text, cases[i].says))
+            fail_msg("%s: %s", cases[i].text, e.text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,6 +564,7 @@ int main(void)
         cmocka_unit_test(command_functions_need_command_workers),
         cmocka_unit_test(all_workers_together_have_a_limit),
         cmocka_unit_test(other_addresses_than_the_loopback_need_insecure),
+        cmocka_unit_test(what_authentication_needs_is_told),
     };
 
     return cmocka_run_group_tests_name("server/config", tests, NULL, NULL);

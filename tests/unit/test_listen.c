@@ -90,12 +90,13 @@ static void what_is_no_address_is_refused_with_what_one_looks_like(void **state)
 
 /* -- sockets ------------------------------------------------------------------------------ */
 
-static int open_at(const char *address, bool insecure, struct listeners *ls, struct errinfo *e)
+static int open_at(const char *address, enum listen_reach reach, struct listeners *ls,
+                   struct errinfo *e)
 {
     AUTO(mem) char *text = mem_str(address);
     char *list[] = { text };
 
-    return listeners_open(list, 1, insecure, NULL, ls, e);
+    return listeners_open(list, 1, reach, NULL, ls, e);
 }
 
 static void port_0_becomes_a_real_port(void **state)
@@ -107,7 +108,7 @@ static void port_0_becomes_a_real_port(void **state)
     struct address a;
 
     (void)state;
-    assert_int_equal(listeners_open(both, 2, false, NULL, &ls, &e), 0);
+    assert_int_equal(listeners_open(both, 2, LISTEN_LOCAL, NULL, &ls, &e), 0);
     assert_int_equal(ls.count, 2);
     assert_true(text_starts(ls.names[0], "127.0.0.1:", NULL));
     assert_true(text_starts(ls.names[1], "[::1]:", NULL));
@@ -128,10 +129,52 @@ static void addresses_that_others_can_reach_need_insecure(void **state)
         AUTO_FINI(listeners) struct listeners ls = { 0 };
         const char *address = i == 0 ? "0.0.0.0:0" : "[::]:0";
 
-        assert_int_equal(open_at(address, false, &ls, &e), ERR_CONFIG);
+        assert_int_equal(open_at(address, LISTEN_LOCAL, &ls, &e), ERR_CONFIG);
         assert_non_null(strstr(e.text, "--insecure"));
-        assert_int_equal(open_at(address, true, &ls, &e), 0);
+        assert_int_equal(open_at(address, LISTEN_INSECURE, &ls, &e), 0);
     }
+}
+
+static void over_tls_others_may_come_with_a_credential(void **state)
+{
+    static const struct {
+        const char *address;
+        enum listen_reach reach;
+        const char *remedy; /* NULL: it is allowed */
+    } cases[] = {
+        { "tls:0.0.0.0:0", LISTEN_TLS, NULL },
+        { "tls:0.0.0.0:0", LISTEN_INSECURE, NULL },
+        { "tls:127.0.0.1:0", LISTEN_LOCAL, NULL },
+        { "tls:0.0.0.0:0", LISTEN_LOCAL, "--auth=required" },
+        { "0.0.0.0:0", LISTEN_TLS, "tls:ADDRESS" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(listeners) struct listeners ls = { 0 };
+        struct errinfo e = { 0 };
+        int r = open_at(cases[i].address, cases[i].reach, &ls, &e);
+
+        assert_int_equal(r, cases[i].remedy ? ERR_CONFIG : 0);
+        if (cases[i].remedy)
+            assert_non_null(strstr(e.text, cases[i].remedy));
+        else
+            assert_int_equal(strncmp(ls.names[0], cases[i].address, 8), 0);
+    }
+}
+
+static void tls_goes_before_a_host_only(void **state)
+{
+    struct errinfo e = { 0 };
+    struct address a = { 0 };
+
+    (void)state;
+    assert_int_equal(address_parse("tls:[::1]:8443", &a, &e), 0);
+    assert_true(a.tls);
+    assert_int_equal(address_parse("[::1]:8443", &a, &e), 0);
+    assert_false(a.tls);
+    assert_int_equal(address_parse("tls:unix:/run/jobd.sock", &a, &e), ERR_CONFIG);
+    assert_int_equal(address_parse("tls:", &a, &e), ERR_CONFIG);
 }
 
 static void an_address_in_use_is_refused(void **state)
@@ -168,7 +211,7 @@ static void a_unix_socket_is_for_owner_and_group_and_goes_with_its_listener(void
     struct stat st;
 
     (void)state;
-    assert_int_equal(open_at(address, false, &ls, &e), 0);
+    assert_int_equal(open_at(address, LISTEN_LOCAL, &ls, &e), 0);
     assert_int_equal(stat(address + 5, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0660);
     assert_string_equal(ls.names[0], address);
@@ -185,7 +228,7 @@ static void a_stale_unix_socket_is_replaced_and_a_served_one_is_not(void **state
     struct errinfo e = { 0 };
 
     (void)state;
-    assert_int_equal(open_at(address, false, &ls, &e), 0);
+    assert_int_equal(open_at(address, LISTEN_LOCAL, &ls, &e), 0);
     assert_int_equal(open_at(address, false, &again, &e), ERR_CONFIG);
     assert_non_null(strstr(e.text, "served by another process"));
     fd_fini(&ls.fds[0]); /* as if its process had been killed: the file stays */
@@ -203,7 +246,7 @@ static void a_file_that_is_no_socket_stays(void **state)
 
     (void)state;
     assert_int_equal(fd_write_file_atomic(address + 5, 0600, "x", 1, &e), 0);
-    assert_int_equal(open_at(address, false, &ls, &e), ERR_CONFIG);
+    assert_int_equal(open_at(address, LISTEN_LOCAL, &ls, &e), ERR_CONFIG);
     assert_non_null(strstr(e.text, "not a socket"));
     assert_int_equal(stat(address + 5, &st), 0);
     tmp_dir_remove(dir);
@@ -270,7 +313,7 @@ static void what_is_inherited_is_not_bound_again_and_the_rest_is_left(void **sta
     int fd;
 
     (void)state;
-    assert_int_equal(listeners_open(before, 2, false, NULL, &old, &e), 0);
+    assert_int_equal(listeners_open(before, 2, LISTEN_LOCAL, NULL, &old, &e), 0);
     name = mem_str(old.names[0]);
     fd = old.fds[0];
     assert_int_equal(listeners_open(after, 1, false, &old, &ls, &e), 0);
@@ -327,6 +370,8 @@ int main(void)
         cmocka_unit_test(what_is_no_address_is_refused_with_what_one_looks_like),
         cmocka_unit_test(port_0_becomes_a_real_port),
         cmocka_unit_test(addresses_that_others_can_reach_need_insecure),
+        cmocka_unit_test(over_tls_others_may_come_with_a_credential),
+        cmocka_unit_test(tls_goes_before_a_host_only),
         cmocka_unit_test(an_address_in_use_is_refused),
         cmocka_unit_test(a_list_has_1_to_16_addresses),
         cmocka_unit_test(a_unix_socket_is_for_owner_and_group_and_goes_with_its_listener),
