@@ -3,9 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#define HASH_FUNCTION HASH_FNV /* clang warns of the one that is the default */
-#include <uthash.h>
 
+#include "base/hash_bytes.h"
 #include "base/mem.h"
 #include "domain/job_json.h"
 #include "domain/json_digest.h"

@@ -9,11 +9,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
-#define HASH_FUNCTION HASH_FNV /* clang warns of the one that is the default */
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/cidr.h"
+#include "base/hash_bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid7.h"
