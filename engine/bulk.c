@@ -8,7 +8,7 @@
 #include "engine/turn.h"
 #include "engine/unique.h"
 
-#define PORTION 100 /* a turn holds up everybody else for about 3 ms */
+#define PORTION 50 /* a turn holds up everybody else for about 2 ms */
 
 static int unchanged(struct bulk_item *item, int code)
 {
