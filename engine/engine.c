@@ -403,7 +403,6 @@ int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struc
     en->epoll_fd = -1;
     en->control_fd = conf->start->control_fd;
     en->endings_last_next = &en->endings;
-    en->oldest_answer_us = 1; /* not known: the first turn looks */
     en->unfinished_last_next = &en->unfinished;
     (void)pthread_mutex_init(&en->status_mutex, NULL); /* cannot fail for the default kind */
     r = inbox_init(&en->inbox, e);

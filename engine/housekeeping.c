@@ -125,6 +125,7 @@ static const struct {
     [SWEEP_TOMBSTONES] = { "tombstones", sweep_tombstones },
     [SWEEP_CLEARED] = { "cleared", sweep_cleared },
     [SWEEP_EVENTS] = { "events", sweep_events },
+    [SWEEP_ANSWERS] = { "answers", idempotency_sweep },
 };
 
 static usec_t earliest(const struct housekeeping *h)

@@ -30,6 +30,7 @@ enum sweeper {
     SWEEP_TOMBSTONES, /* what is told of removed jobs */
     SWEEP_CLEARED,    /* what is remembered of their files */
     SWEEP_EVENTS,     /* events that are too old, or too many */
+    SWEEP_ANSWERS,    /* answers that are remembered: idempotency.c */
     SWEEPER_MAX_
 };
 

@@ -1,8 +1,6 @@
 /* Answers that are remembered for requests with an Idempotency-Key. */
 #include "engine/turn.h"
 
-#define FORGET_MAX 100 /* rows a turn */
-
 int idempotency_remember(struct turn *t, struct engine_request *rq)
 {
     struct idempotency_record *record = &rq->idempotency->record;
@@ -13,19 +11,21 @@ int idempotency_remember(struct turn *t, struct engine_request *rq)
     r = store_idempotency_insert(t->en->conf.store, record, &t->err);
     if (r < 0)
         return r;
-    if (t->oldest_answer_us == 0)
-        t->oldest_answer_us = t->now_us;
+    housekeeping_note(t, SWEEP_ANSWERS, t->now_us + t->en->conf.idempotency_ttl_us + 1);
     return 0;
 }
 
-int idempotency_forget(struct turn *t)
+int idempotency_sweep(struct turn *t, size_t portion, usec_t *ret_next_us)
 {
-    usec_t until_us = t->now_us - t->en->conf.idempotency_ttl_us;
+    usec_t ttl_us = t->en->conf.idempotency_ttl_us;
+    usec_t oldest_us = 0;
     int r;
 
-    if (t->oldest_answer_us == 0 || t->oldest_answer_us > until_us)
-        return 0;
-    r = store_idempotency_expire(t->en->conf.store, until_us, FORGET_MAX, &t->oldest_answer_us,
+    r = store_idempotency_expire(t->en->conf.store, t->now_us - ttl_us, portion, &oldest_us,
                                  &t->err);
-    return r < 0 ? r : 0;
+    if (r < 0)
+        return r;
+    if (oldest_us != 0)
+        *ret_next_us = oldest_us + ttl_us + 1;
+    return 0;
 }

@@ -60,7 +60,6 @@ struct engine {
     int64_t waiting_jobs;           /* scheduled and queued, on disk */
     _Atomic(int64_t) waiting_shown; /* the same, for other threads */
     usec_t next_due_us;             /* wall clock; 0: nothing is scheduled */
-    usec_t oldest_answer_us; /* wall clock: since when answers are remembered; 0: none is */
 
     struct housekeeping keeping;
     usec_t keeping_not_before_us; /* monotonic: the end of its pause */

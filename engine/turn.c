@@ -260,7 +260,6 @@ static void turn_publish(struct turn *t)
 
     en->waiting_jobs += t->waiting_delta;
     en->next_due_us = t->next_due_us;
-    en->oldest_answer_us = t->oldest_answer_us;
     housekeeping_publish(t);
     effects_publish(&t->effects, en);
     publish_progress(en);
@@ -331,8 +330,6 @@ static int turn_apply(struct turn *t)
     if (r == 0)
         r = claims_apply(t);
     if (r == 0)
-        r = idempotency_forget(t);
-    if (r == 0)
         r = housekeeping_apply(t);
     crash_point("turn.before_commit");
     if (r == 0)
@@ -383,7 +380,6 @@ static bool try_to_recover(struct engine *en)
     struct turn t = { .en = en,
                       .now_us = clock_wall_us(),
                       .next_due_us = en->next_due_us,
-                      .oldest_answer_us = en->oldest_answer_us,
                       .keeping = en->keeping };
 
     if (clock_mono_us() < en->failing.retry_us)
@@ -427,7 +423,6 @@ void turn_run(struct engine *en, struct engine_request *requests)
     }
     t.now_us = clock_wall_us();
     t.next_due_us = en->next_due_us;
-    t.oldest_answer_us = en->oldest_answer_us;
     t.keeping = en->keeping;
     (void)carry_out(&t, turn_apply); /* what failed is dealt with */
 }

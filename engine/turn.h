@@ -24,7 +24,6 @@ struct turn {
     struct effects effects;
     int64_t waiting_delta;
     usec_t next_due_us;          /* what en->next_due_us becomes */
-    usec_t oldest_answer_us;     /* the same */
     struct housekeeping keeping; /* what en->keeping becomes */
     struct errinfo err;          /* of the first call that failed */
     struct bid *bids;            /* of claims.c; NULL: not collected yet */
@@ -71,9 +70,10 @@ int bulk_apply(struct turn *t, struct engine_request *rq);
 bool submit_has_room(const struct turn *t, struct engine_request *rq, size_t count);
 int submit_insert(struct turn *t, struct job *job);
 
-/* idempotency.c: remember the answer to rq, which has been applied; forget a few old ones. */
+/* idempotency.c: remember the answer to rq, which has been applied; and the sweeper of old
+ * ones: see engine/housekeeping.c. */
 int idempotency_remember(struct turn *t, struct engine_request *rq);
-int idempotency_forget(struct turn *t);
+int idempotency_sweep(struct turn *t, size_t portion, usec_t *ret_next_us);
 
 /* cancel.c: stop a job that is not final. Returns the state that it goes to, or < 0. */
 int cancel_job(struct turn *t, const struct job *job, const struct cancel_way *way);
