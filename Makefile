@@ -249,10 +249,10 @@ CLANG := $(shell command -v clang-14 || command -v clang)
 SHELLCHECK := $(shell command -v shellcheck)
 SH_FILES := $(wildcard script/demo script/test script/install .ci/run tools/demo tools/run-tests \
               tools/check-layers tools/check-style tools/image-check tools/fresh-check \
-              tests/conformance/lint tests/conformance/drift tests/fuzz/run)
+              tests/fuzz/run $(addprefix tests/conformance/,tools.sh run lint drift generative client resume))
 
 .PHONY: check check-format check-layers check-style check-headers check-generated check-shell \
-        check-clang tidy lint-openapi drift format generate image-check fresh-check
+        check-clang tidy lint-openapi drift conformance format generate image-check fresh-check
 check: check-format check-layers check-style check-headers check-generated check-shell check-clang tidy ## every static check (what is not installed is skipped, and says so)
 
 check-format: ## is the layout what clang-format makes of it?
@@ -327,6 +327,9 @@ format: ## lay out every C file
 
 lint-openapi: ## redocly and spectral over openapi.yaml (needs npm)
 	tests/conformance/lint
+
+conformance: test-build ## what tools of others say of jobd: lint, drift, specmatic, a typed client, eventsource (needs npm)
+	tests/conformance/run $(B)
 
 drift: test-build ## hold the answers that the API tests get against openapi.yaml (needs npm)
 	tests/conformance/drift $(B)

@@ -8,14 +8,14 @@ const { spawn, spawnSync } = require('child_process');
 const root = path.resolve(__dirname, '../..');
 const program = path.resolve(root, process.env.JOBD_BIN || 'build/jobd');
 
-const config = (dir) => `
+const config = (dir, auth) => `
 listen: ["127.0.0.1:0"]
 data_dir: ${dir}/data
 workers: 2
 allow_commands: true
 max_body_bytes: 64KiB
 max_batch_body_bytes: 64KiB
-auth: required
+auth: ${auth}
 functions:
   - name: wordcount
     description: Counts words
@@ -59,10 +59,10 @@ async function until(what, probe) {
     throw new Error(`${what}: not within 30 s`);
 }
 
-async function start(more = '') {
+async function start(more = '', auth = 'required') {
     const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'jobd-conformance.'));
     const log = fs.openSync(`${dir}/log`, 'w');
-    fs.writeFileSync(`${dir}/jobd.yaml`, config(dir) + more);
+    fs.writeFileSync(`${dir}/jobd.yaml`, config(dir, auth) + more);
     const child = spawn(program, ['--config', `${dir}/jobd.yaml`], { stdio: ['ignore', log, log] });
     const ended = new Promise((done) => child.on('exit', done));
     const address = await until('jobd is ready', () => {

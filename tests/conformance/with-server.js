@@ -4,7 +4,7 @@ const { spawn } = require('child_process');
 const { start } = require('./server.js');
 
 async function main([program, ...args]) {
-    const server = await start();
+    const server = await start('', process.env.JOBD_AUTH || 'required');
     try {
         const env = { ...process.env, JOBD_URL: server.url, JOBD_PID: String(server.child.pid),
                       JOBD_TOKEN: server.key('--scope', 'admin,jobs:command') };
