@@ -13,11 +13,13 @@
 #include "domain/json_text.h"
 #include "engine/requests.h"
 #include "handlers/common.h"
+#include "handlers/idempotency.h"
 
 #define TRIES_MAX 16
 
 struct change {
     struct rewrite_request rewrite;
+    struct idempotency idempotency; /* of a retry */
     struct uuid7 id;
     json_t *patch;
     int tries;
@@ -27,6 +29,7 @@ static void change_free(void *state)
 {
     struct change *c = state;
 
+    idempotency_end(&c->idempotency);
     json_decref(c->patch);
     job_fini(&c->rewrite.job);
     free(c);
@@ -112,11 +115,25 @@ static int work_out(const struct http_req *rq, struct http_resp *rs, struct chan
 
 static int begin(struct http_req *rq, struct http_resp *rs);
 
-static int answer(const struct http_req *rq, struct http_resp *rs, const struct change *c)
+/* On the engine thread: the job as it waits again. */
+static void remember(const struct engine_request *request, struct idempotency_record *record)
+{
+    const struct rewrite_request *w = (const struct rewrite_request *)request;
+    struct job job = w->job; /* borrows all that it owns */
+
+    job.version = w->version + 1;
+    job.updated_at_us = record->created_at_us;
+    idempotency_remember_job(record, 202, &job);
+}
+
+/* What is remembered is the answer, so that it is the same when the request comes again. */
+static int answer(const struct http_req *rq, struct http_resp *rs, struct change *c)
 {
     AUTO_FINI(job) struct job job = { 0 };
     int r;
 
+    if (c->rewrite.rq.idempotency)
+        return idempotency_reply(&c->idempotency, rs);
     r = common_read_job(rq, c->id, &job, &rs->err);
     if (r < 0)
         return r;
@@ -131,6 +148,8 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     struct change *c = rq->state;
     int r = c->rewrite.rq.result;
 
+    if (r == 0)
+        idempotency_land(&c->idempotency);
     if (r == 0)
         return answer(rq, rs, c);
     if (r == ERR_PRECONDITION_FAILED && ++c->tries < TRIES_MAX)
@@ -149,6 +168,7 @@ static int begin(struct http_req *rq, struct http_resp *rs)
 {
     struct change *c = rq->state;
     struct rewrite_request *w = &c->rewrite;
+    struct engine_idempotency *idempotency = w->rq.idempotency;
     int r;
 
     job_fini(&w->job);
@@ -161,7 +181,11 @@ static int begin(struct http_req *rq, struct http_resp *rs)
     if (r < 0)
         return r;
     w->rq = (struct engine_request){
-        .op = ENGINE_REWRITE, .tenant = rq->principal->tenant, .done = on_done, .ctx = rq
+        .op = ENGINE_REWRITE,
+        .tenant = rq->principal->tenant,
+        .idempotency = idempotency,
+        .done = on_done,
+        .ctx = rq,
     };
     rq->next = committed;
     engine_request(common_service(rq)->engine, &w->rq);
@@ -185,7 +209,11 @@ static int change(struct http_req *rq, struct http_resp *rs, bool requeue)
         return r;
     if (!c->patch)
         c->patch = json_object();
-    return begin(rq, rs);
+    r = requeue ? idempotency_begin(&c->idempotency, rq, rs, c->patch, &c->rewrite.rq, remember)
+                : 0;
+    if (r == IDEMPOTENCY_REPLAYED)
+        return idempotency_reply(&c->idempotency, rs);
+    return r < 0 ? r : begin(rq, rs);
 }
 
 int h_change_job(struct http_req *rq, struct http_resp *rs)

@@ -140,6 +140,61 @@ static void a_colon_may_be_escaped_in_the_path(void **state)
     assert_header(&r, "Idempotent-Replayed", "true");
 }
 
+/* -- other operations that create ------------------------------------------------------------
+ */
+
+static void send_again(const struct api *a, const char *path, const char *body,
+                       struct api_reply *first, struct api_reply *again)
+{
+    const struct api_request q = {
+        .method = "POST", .path = path, .body = body, .headers = { "Idempotency-Key: other" }
+    };
+
+    api_send(a, &q, first);
+    assert_status(first, 202);
+    assert_header(first, "Idempotent-Replayed", NULL);
+    api_send(a, &q, again);
+    assert_status(again, 202);
+    assert_header(again, "Idempotent-Replayed", "true");
+    assert_header(again, "Location", api_header(first, "Location"));
+    assert_header(again, "ETag", api_header(first, "ETag"));
+    assert_string_equal(again->body, first->body);
+}
+
+static void a_job_is_cloned_once(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply first = { 0 };
+    AUTO_FINI(api_reply) struct api_reply again = { 0 };
+    char id[API_ID_SIZE];
+
+    (void)api_submit(a, "{\"command\":[\"true\"],\"delay_seconds\":3600,\"name\":\"twin\"}",
+                     id);
+    send_again(a, api_job_path(id, ":clone"), NULL, &first, &again);
+    assert_string_not_equal(api_text(&first, "id"), id);
+    assert_int_equal(count_named(a, "twin"), 2);
+}
+
+static void a_job_is_tried_again_once(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply first = { 0 };
+    AUTO_FINI(api_reply) struct api_reply again = { 0 };
+    char id[API_ID_SIZE];
+
+    api_await(a, api_submit(a, "{\"command\":[\"false\"]}", id), &first);
+    send_again(a, api_job_path(id, ":retry"), "{\"priority\":3}", &first, &again);
+    assert_string_equal(api_text(&first, "id"), id);
+    assert_string_equal(api_text(&first, "state"), "queued");
+    assert_int_equal(api_number(&first, "priority"), 3);
+    assert_header(&first, "ETag", "\"v4\"");
+    api_await(a, id, &again);
+    assert_int_equal(api_number(&again, "attempt"), 2);
+    send_again(a, api_job_path(id, ":clone"), NULL, &first, &again); /* another path */
+    api_post(a, api_job_path(id, ":retry"), "{\"priority\":4}", &again);
+    assert_status(&again, 202); /* without the key it is another request */
+}
+
 /* -- refusals -------------------------------------------------------------------------------
  */
 
@@ -368,6 +423,8 @@ int main(void)
         cmocka_unit_test(a_replay_that_waits_sees_the_end),
         cmocka_unit_test(other_keys_make_other_jobs),
         cmocka_unit_test(a_colon_may_be_escaped_in_the_path),
+        cmocka_unit_test(a_job_is_cloned_once),
+        cmocka_unit_test(a_job_is_tried_again_once),
         cmocka_unit_test(a_key_is_good_for_one_request_only),
         cmocka_unit_test(what_is_refused_is_not_remembered),
         cmocka_unit_test(a_bad_key_is_refused),
