@@ -88,6 +88,8 @@ static void decode_time(struct decoding *d, const json_t *value, const char *poi
     if (text && !clock_parse(text, to))
         faults_add(d->faults, pointer, "invalid-time",
                    "must be a time as in RFC 3339, such as 2026-11-23T09:12:33Z");
+    else if (text && *(usec_t *)to == 0)
+        *(usec_t *)to = 1; /* 0 is "not asked for", which would be all jobs */
 }
 
 static void decode_reason(struct decoding *d, const json_t *value, const char *pointer,

@@ -58,8 +58,8 @@ static bool finished_between(struct stmt *s, const struct store_filter *f)
 
 static bool is_of_group(struct stmt *s, const struct store_filter *f)
 {
-    if (uuid7_key(f->batch) && (stmt_col_i64(s, SCAN_BATCH_KEY) != uuid7_key(f->batch) ||
-                                stmt_col_i64(s, SCAN_BATCH_RAND) != uuid7_rand(f->batch)))
+    if (f->batch.hi && (stmt_col_i64(s, SCAN_BATCH_KEY) != uuid7_key(f->batch) ||
+                        stmt_col_i64(s, SCAN_BATCH_RAND) != uuid7_rand(f->batch)))
         return false;
     return !f->fingerprint || stmt_col_i64(s, SCAN_FINGERPRINT) == f->fingerprint;
 }

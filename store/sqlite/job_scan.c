@@ -180,9 +180,12 @@ int scan_init(struct scan *scan, struct db *db, const struct store_filter *filte
     b.number = filter->fingerprint;
     if (b.number)
         return scan_add(scan, db, kind_sql, &b, e);
-    b.number = uuid7_key(filter->batch);
-    if (b.number)
+    if (filter->batch.hi) {
+        b.number = uuid7_key(filter->batch);
+        if (b.number == 0)
+            b.number = -1; /* the batch of no job */
         return scan_add(scan, db, batch_sql, &b, e);
+    }
     if (filter->label_count > 0) {
         b.name = filter->labels[0].name;
         b.value = filter->labels[0].value;

@@ -217,10 +217,31 @@ static void too_many_ids_are_refused(void **state)
     assert_problem(&r, 422, "validation-failed");
 }
 
+/* Values that are nothing in the store's filter must not stand for all jobs. */
+static void the_first_moment_and_the_first_id_are_not_all_jobs(void **state)
+{
+    static const char *const filters[] = {
+        "{\"filter\":{\"created_before\":\"1970-01-01T00:00:00Z\"},\"dry_run\":true}",
+        "{\"filter\":{\"finished_before\":\"1970-01-01T00:00:00Z\"},\"dry_run\":true}",
+        "{\"filter\":{\"batch_id\":\"00000000-0000-7000-8000-000000000000\"},\"dry_run\":true}",
+    };
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char id[API_ID_SIZE];
+
+    submit_waiting(a, "first", id);
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        api_post(a, "/v1/jobs:batchCancel", filters[i], &r);
+        assert_status(&r, 200);
+        assert_int_equal(api_number(&r, "matched"), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_are_canceled_by_their_ids),
+        cmocka_unit_test(the_first_moment_and_the_first_id_are_not_all_jobs),
         cmocka_unit_test(jobs_are_tried_again_by_their_ids),
         cmocka_unit_test(jobs_are_removed_by_their_ids),
         cmocka_unit_test(a_filter_finds_all_of_them_over_many_pages_and_turns),

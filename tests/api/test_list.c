@@ -261,6 +261,8 @@ static void labels_names_and_reasons_find_jobs(void **state)
         { "?failure_reason=signal", "", NULL },
         { "?created_by=nobody", "", NULL },
         { "?batch_id=01937f6c-2b9a-7c31-8e5d-3f1a9b7c2d4e", "", NULL },
+        { "?batch_id=00000000-0000-7000-8000-000000000000", "", NULL },
+        { "?created_before=1970-01-01T00:00:00Z", "", NULL },
         { "?fingerprint=00c0ffee12345678", "", NULL },
         { "?created_after=2020-01-01T00:00:00Z", "6543210", NULL },
         { "?created_before=2020-01-01T00:00:00Z", "", NULL },

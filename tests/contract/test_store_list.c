@@ -377,6 +377,7 @@ static void every_filter_holds_alone_and_with_others(void **state)
             { { .batch = ids[1] }, "" },
             { { .batch = uuid7_from_parts(uuid7_key(ids[0]), 1) }, "" },
             { { .batch = ids[0], .name = "other" }, "5" },
+            { { .batch = uuid7_from_parts(0, 1) }, "" },
             { { .fingerprint = 7 }, "" },
             { { .created_after_us = 1 }, "543210" },
             { { .created_before_us = FIXTURE_NOW }, "" },
