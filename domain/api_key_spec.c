@@ -112,6 +112,12 @@ static void decode_rate(struct draft *d, const json_t *value, const char *pointe
                    GRANT_SECONDS_MAX);
         return;
     }
+    if (d->maker->rate > 0 && limit * d->maker->rate_seconds > d->maker->rate * seconds) {
+        faults_add(d->faults, pointer, "not-yours",
+                   "your credential allows %lld in %lld seconds", (long long)d->maker->rate,
+                   (long long)d->maker->rate_seconds);
+        return;
+    }
     d->key->grant.rate = limit;
     d->key->grant.rate_seconds = seconds;
 }

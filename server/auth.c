@@ -61,16 +61,16 @@ static struct caller *by_gateway(struct auth *a, struct http_req *rq, int *ret_r
 static struct caller *by_certificate(struct auth *a, struct http_req *rq, int *ret_result,
                                      struct errinfo *e)
 {
-    struct http_certificate cert;
+    const struct http_certificate *cert = http_client_certificate(rq);
 
     (void)ret_result;
     (void)e;
-    if (!http_client_certificate(rq, &cert))
+    if (!cert)
         return NULL;
-    for (size_t i = 0; i < cert.count; i++)
-        if (identities_know(&a->identities, IDENTITY_CERT, cert.names[i]))
-            return identities_find(&a->identities, IDENTITY_CERT, cert.names[i]);
-    return identities_find(&a->identities, IDENTITY_CERT, cert.names[0]);
+    for (size_t i = 0; i < cert->count; i++)
+        if (identities_know(&a->identities, IDENTITY_CERT, cert->names[i]))
+            return identities_find(&a->identities, IDENTITY_CERT, cert->names[i]);
+    return identities_find(&a->identities, IDENTITY_CERT, cert->names[0]);
 }
 
 static struct caller *by_uid(struct auth *a, struct http_req *rq, int *ret_result,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "server/http/connections.h"
 #include "server/http/request.h"
 
 /* A name with a NUL in it would be read by others up to there. */
@@ -43,27 +45,41 @@ static void add_names(gnutls_x509_crt_t cert, struct http_certificate *c)
         add_name(c, name, len);
 }
 
-bool http_client_certificate(const struct http_req *rq, struct http_certificate *ret_cert)
+/* Who signed it is looked at here; the handshake has proved that the key is the client's. */
+static void read_certificate(const struct request *r, struct http_certificate *ret_cert)
 {
-    const struct request *r = (const struct request *)rq;
-    const union MHD_ConnectionInfo *info;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    gnutls_session_t session = info ? info->tls_session : NULL;
     const gnutls_datum_t *chain;
     gnutls_x509_crt_t cert;
     unsigned count = 0, status = 0;
-    gnutls_session_t session;
 
     ret_cert->count = 0;
-    if (!r->thread->asks_certificates)
-        return false;
-    info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    session = info ? info->tls_session : NULL;
     if (!session || gnutls_certificate_verify_peers2(session, &status) < 0 || status != 0)
-        return false;
+        return;
     chain = gnutls_certificate_get_peers(session, &count);
     if (!chain || count == 0 || gnutls_x509_crt_init(&cert) < 0)
-        return false;
+        return;
     if (gnutls_x509_crt_import(cert, &chain[0], GNUTLS_X509_FMT_DER) == 0)
         add_names(cert, ret_cert);
     gnutls_x509_crt_deinit(cert);
-    return ret_cert->count > 0;
+}
+
+/* Verified once for each connection: that takes as long as many requests. */
+const struct http_certificate *http_client_certificate(const struct http_req *rq)
+{
+    const struct request *r = (const struct request *)rq;
+    struct http_certificate *cert;
+    void **note;
+
+    if (!r->thread->asks_certificates || !r->line)
+        return NULL;
+    note = connection_note(r->line);
+    if (!*note) {
+        *note = mem_new0(sizeof *cert);
+        read_certificate(r, *note);
+    }
+    cert = *note;
+    return cert->count > 0 ? cert : NULL;
 }

@@ -39,6 +39,7 @@ struct connection {
     atomic_bool in_request;       /* its end is told by 408 */
     _Atomic(int64_t) deadline_us; /* monotonic; the HTTP thread and the watch exchange it */
     struct address *address;      /* NULL: none, or none that is counted */
+    void *note;                   /* see connection_note() */
     struct connection *prev, *next;
 };
 
@@ -274,7 +275,13 @@ void connection_leave(struct connections *cs, struct connection *c)
     DL_DELETE(cs->list, c);
     count_out(cs, c->address);
     (void)pthread_mutex_unlock(&cs->mutex);
+    free(c->note);
     free(c);
+}
+
+void **connection_note(struct connection *c)
+{
+    return &c->note;
 }
 
 /* False: the watch was quicker. */

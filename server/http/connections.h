@@ -50,6 +50,8 @@ bool connections_admit(struct connections *cs, const struct sockaddr *address);
 struct connection *connection_enter(struct connections *cs, int fd, bool plain,
                                     const struct sockaddr *address);
 void connection_leave(struct connections *cs, struct connection *c);
+/* Where something can be kept for its life that free() ends; NULL at first. */
+void **connection_note(struct connection *c);
 
 /* What is to come next. False: too late, the connection is being closed; answer nothing. c may
  * be NULL (then it has no deadlines). */

@@ -90,8 +90,9 @@ struct http_certificate {
     size_t count;
     char names[HTTP_CERT_NAMES_MAX][HTTP_CERT_NAME_SIZE];
 };
-/* False: there is none, none that tls_client_ca has signed, or it has no name. */
-bool http_client_certificate(const struct http_req *rq, struct http_certificate *ret_cert);
+/* Lives as long as the connection. NULL: there is none, none that tls_client_ca has signed, or it
+ * has no name. */
+const struct http_certificate *http_client_certificate(const struct http_req *rq);
 /* Who has sent it (server/http/peer.h). On the HTTP thread. */
 const struct http_peer *http_peer(struct http_req *rq);
 /* The trace that it belongs to (domain/trace.h); false: none, or not a valid one. */
