@@ -409,6 +409,7 @@ int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struc
     if (r < 0)
         return r;
     make_pools(en);
+    depths_init(&en->depths, conf->queue_depths, conf->queue_depth_count);
     r = waiters_new(conf->max_waiters ? conf->max_waiters : WAITERS_DEFAULT, on_earlier_waiter,
                     en, &en->waiters, e);
     if (r < 0)
@@ -441,6 +442,7 @@ struct engine *engine_free(struct engine *en)
         free(end);
     }
     owned_table_fini(&en->owned);
+    depths_fini(&en->depths);
     en->links = links_free(en->links);
     en->waiters = waiters_free(en->waiters);
     fd_fini(&en->epoll_fd);

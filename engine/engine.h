@@ -28,6 +28,13 @@
 
 struct engine;
 
+/* How many jobs may be scheduled and queued in one queue. */
+struct queue_depth {
+    const char *queue; /* queue_len bytes */
+    size_t queue_len;
+    int64_t max;
+};
+
 struct engine_conf {
     const char *data_dir;
     const struct function_table *functions;
@@ -35,6 +42,8 @@ struct engine_conf {
     const struct front_start
         *start;               /* borrowed for engine_new() only; its descriptors are taken */
     int64_t max_waiting_jobs; /* scheduled and queued together; more is ERR_QUEUE_FULL */
+    const struct queue_depth *queue_depths; /* borrowed for engine_new() only */
+    size_t queue_depth_count;
     size_t max_waiters; /* requests that wait for a job; 0: 20000. Beyond: ERR_LONG_POLLS */
     usec_t idempotency_ttl_us; /* how long answers are remembered for an Idempotency-Key */
     usec_t retention_us;       /* how long jobs are kept that have ended; 0: for ever */

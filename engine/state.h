@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/uuid7.h"
+#include "engine/depths.h"
 #include "engine/engine.h"
 #include "engine/failing.h"
 #include "engine/feed.h"
@@ -56,6 +57,7 @@ struct engine {
     struct engine_request **unfinished_last_next;
     struct pool *pools; /* [0] is that of the command workers */
     size_t pool_count;
+    struct depths depths;
     struct uuid7_gen ids;
     int64_t waiting_jobs;           /* scheduled and queued, on disk */
     _Atomic(int64_t) waiting_shown; /* the same, for other threads */

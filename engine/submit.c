@@ -95,6 +95,9 @@ int submit_apply(struct turn *t, struct engine_request *rq)
     submit->result = (struct submit_result){ 0 };
     if (!submit_has_room(t, rq, 1))
         return 0;
+    r = depths_admit(t, rq, &submit->job, 1);
+    if (r <= 0)
+        return r;
     if (!submit->job.unique)
         return submit_insert(t, &submit->job);
     r = insert_unique(t, &submit->job, false, &submit->result);
@@ -148,6 +151,10 @@ int submit_many_apply(struct turn *t, struct engine_request *rq)
 
     if (!submit_has_room(t, rq, many->count))
         return 0;
+    r = depths_admit(t, rq, many->jobs, many->count);
+    if (r <= 0)
+        return r;
+    r = 0;
     if (many->results && many->atomic)
         r = look_for_duplicates(t, many);
     if (rq->result < 0)

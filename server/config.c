@@ -326,6 +326,27 @@ static int check_origin(const char *text, struct errinfo *e)
     return 0;
 }
 
+int config_queue_depth(const char *text, size_t *ret_name_len, int64_t *ret_max,
+                       struct errinfo *e)
+{
+    size_t len = strcspn(text, "=");
+    AUTO(mem) char *name = mem_printf("%.*s", (int)len, text);
+
+    if (text[len] != '=' || !text_is_token(name, JOB_QUEUE_MAX) ||
+        !text_to_i64(text + len + 1, 0, INT64_C(1000000000), ret_max))
+        return err_set(e, ERR_CONFIG, "\"%.60s\" is not NAME=N, such as mail=1000", text);
+    *ret_name_len = len;
+    return 0;
+}
+
+static int check_depth(const char *text, struct errinfo *e)
+{
+    size_t len;
+    int64_t max;
+
+    return config_queue_depth(text, &len, &max, e);
+}
+
 static void check_list(struct loader *l, const char *key, const struct text_list *list,
                        int (*check)(const char *text, struct errinfo *e))
 {
@@ -349,6 +370,7 @@ static void load_document(struct loader *l, const struct raw_file *file)
     check_list(l, "trusted_proxies", &l->settings->trusted_proxies, check_proxy);
     check_list(l, "identities", &l->settings->identities, check_identity);
     check_list(l, "cors_origins", &l->settings->cors_origins, check_origin);
+    check_list(l, "queue_depths", &l->settings->queue_depths, check_depth);
     for (unsigned i = 0; i < file->functions_count; i++)
         config_load_function(l, &file->functions[i], i);
 }

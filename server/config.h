@@ -25,6 +25,10 @@ bool config_load_text(const char *name, const char *text, size_t len, struct set
 int config_trusted_proxies(const struct settings *s, struct trusted_proxies *ret_proxies,
                            struct errinfo *e);
 
+/* "NAME=N"; *ret_name_len is that of NAME. ERR_CONFIG. */
+int config_queue_depth(const char *text, size_t *ret_name_len, int64_t *ret_max,
+                       struct errinfo *e);
+
 /* What must hold between settings, wherever they come from. ERR_CONFIG. */
 int config_check(const struct settings *s, struct errinfo *e);
 

@@ -187,10 +187,30 @@ static int open_store(struct front *f, struct errinfo *e)
     return store_open("sqlite", &conf, &f->store, e);
 }
 
+/* *ret_list is the caller's to free; its names are borrowed from the settings. */
+static int read_depths(const struct settings *s, struct queue_depth **ret_list,
+                       struct errinfo *e)
+{
+    AUTO(mem)
+    struct queue_depth *list = mem_array0(s->queue_depths.count + 1, sizeof *list);
+
+    for (size_t i = 0; i < s->queue_depths.count; i++) {
+        int r =
+            config_queue_depth(s->queue_depths.items[i], &list[i].queue_len, &list[i].max, e);
+
+        if (r < 0)
+            return r;
+        list[i].queue = s->queue_depths.items[i];
+    }
+    *ret_list = TAKE(list);
+    return 0;
+}
+
 static int start_engine(struct front *f, const struct front_start *start, struct errinfo *e)
 {
     const struct settings *s = f->conf->settings;
-    const struct engine_conf conf = {
+    AUTO(mem) struct queue_depth *depths = NULL;
+    struct engine_conf conf = {
         .data_dir = s->data_dir,
         .functions = &s->functions,
         .store = f->store,
@@ -211,6 +231,10 @@ static int start_engine(struct front *f, const struct front_start *start, struct
         .ctx = f,
     };
 
+    if (read_depths(s, &depths, e) < 0)
+        return ERR_CONFIG;
+    conf.queue_depths = depths;
+    conf.queue_depth_count = s->queue_depths.count;
     return engine_new(&conf, &f->engine, e);
 }
 
@@ -274,9 +298,9 @@ static int start_http(struct front *f, struct errinfo *e)
         .service = &f->service,
         .max_body_bytes = (size_t)s->max_body_bytes,
         .max_batch_body_bytes = (size_t)s->max_batch_body_bytes,
-        .max_bodies_bytes = (size_t)(s->max_bodies_bytes > s->max_batch_body_bytes
-                                         ? s->max_bodies_bytes
-                                         : s->max_batch_body_bytes),
+        .max_bodies_bytes =
+            (size_t)(s->max_bodies_bytes > s->max_batch_body_bytes ? s->max_bodies_bytes
+                                                                   : s->max_batch_body_bytes),
         .max_connections = (unsigned)f->connections,
         .threads = http_threads(s),
         .max_connections_per_address = (unsigned)s->max_connections_per_address,

@@ -69,6 +69,9 @@ const struct option options[] = {
     { NAMED("max_waiting_jobs", "max-waiting-jobs", "JOBD_MAX_WAITING_JOBS"), AT(max_waiting_jobs),
       .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = INT64_C(1000000000), .otherwise = "1000000",
       .help = "Jobs that may wait to be run; beyond that submits are refused." },
+    { NAMED("queue_depths", "queue-depths", "JOBD_QUEUE_DEPTHS"), AT(queue_depths),
+      .kind = OPTION_LIST, .arg = "NAME=N",
+      .help = "The same for a queue: mail=1000. May be given several times." },
     { NAMED("idempotency_ttl", "idempotency-ttl", "JOBD_IDEMPOTENCY_TTL"), AT(idempotency_ttl_us),
       .kind = OPTION_DURATION, .arg = "TIME", .min = USEC_PER_SEC, .max = 31 * 86400 * USEC_PER_SEC,
       .otherwise = "24h",
@@ -361,6 +364,7 @@ void settings_fini(struct settings *s)
     free(s->identity_header);
     free(s->api_keys_file);
     text_list_fini(&s->cors_origins);
+    text_list_fini(&s->queue_depths);
     free(s->tls_cert);
     free(s->tls_key);
     free(s->tls_client_ca);

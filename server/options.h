@@ -77,9 +77,10 @@ struct settings {
     int64_t rate_limit;             /* requests of a key in rate_period_us; 0: any number */
     int64_t rate_limit_per_address; /* of an address without a key; 0: any number */
     usec_t rate_period_us;
-    int64_t rate_burst;          /* 0: as many as the limit */
-    int64_t max_pending_submits; /* that wait for the ledger */
-    int64_t max_long_polls;      /* 0: three quarters of the connections */
+    int64_t rate_burst;            /* 0: as many as the limit */
+    struct text_list queue_depths; /* NAME=N: see config_queue_depth() */
+    int64_t max_pending_submits;   /* that wait for the ledger */
+    int64_t max_long_polls;        /* 0: three quarters of the connections */
     struct function_table functions;
 };
 

@@ -81,6 +81,8 @@ struct store_backend {
     int (*idempotency_expire)(struct store *st, usec_t until_us, size_t max,
                               usec_t *ret_oldest_at_us, struct errinfo *e);
     int (*count_waiting)(struct store *st, int64_t *ret_count, struct errinfo *e);
+    int (*count_waiting_in)(struct store *st, const char *queue, int64_t *ret_count,
+                            struct errinfo *e);
     int (*last_key)(struct store *st, int64_t *ret_key, struct errinfo *e);
     int (*api_key_insert)(struct store *st, const struct api_key *key, struct errinfo *e);
     int (*api_key_revoke)(struct store *st, const char *tenant, const char *id, usec_t now_us,

@@ -212,6 +212,13 @@ int store_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e)
     return st->backend->count_waiting(st, ret_count, e);
 }
 
+int store_count_waiting_in(struct store *st, const char *queue, int64_t *ret_count,
+                           struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->count_waiting_in(st, queue, ret_count, e);
+}
+
 int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e)
 {
     assert(st->in_transaction);

@@ -182,6 +182,9 @@ int store_idempotency_expire(struct store *st, usec_t until_us, size_t max,
 
 /* How many jobs are queued or scheduled. */
 int store_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e);
+/* The same of one queue, of all tenants: looks at all that wait. */
+int store_count_waiting_in(struct store *st, const char *queue, int64_t *ret_count,
+                           struct errinfo *e);
 /* The largest key (uuid7_key) ever given out; 0 in an empty store. */
 int store_last_key(struct store *st, int64_t *ret_key, struct errinfo *e);
 

@@ -12,6 +12,10 @@ static const char COUNT_QUEUED[] =
     "SELECT count(*) FROM job INDEXED BY job_ready WHERE state = 'queued'";
 static const char COUNT_SCHEDULED[] =
     "SELECT count(*) FROM job INDEXED BY job_due WHERE state = 'scheduled'";
+static const char COUNT_QUEUED_IN[] =
+    "SELECT count(*) FROM job INDEXED BY job_ready WHERE state = 'queued' AND queue = ?1";
+static const char COUNT_SCHEDULED_IN[] =
+    "SELECT count(*) FROM job INDEXED BY job_due WHERE state = 'scheduled' AND queue = ?1";
 static const char OWNED_RUNNING[] =
     "SELECT id, id_rand, state, attempt, worker_id, started_at_us FROM job INDEXED BY "
     "job_by_state"
@@ -57,6 +61,37 @@ int sq_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e)
         return r;
     *ret_count = queued + scheduled;
     return 0;
+}
+
+static int count_in(struct db *db, const char *sql, const char *queue, int64_t *count,
+                    struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(db, sql, &s, e);
+    if (r < 0)
+        return r;
+    stmt_text(s, 1, queue);
+    r = stmt_step(s, e);
+    if (r > 0)
+        *count += stmt_col_i64(s, 0);
+    return r < 0 ? r : 0;
+}
+
+int sq_count_waiting_in(struct store *st, const char *queue, int64_t *ret_count,
+                        struct errinfo *e)
+{
+    struct db *db = sq_of(st)->db;
+    int64_t count = 0;
+    int r;
+
+    r = count_in(db, COUNT_QUEUED_IN, queue, &count, e);
+    if (r == 0)
+        r = count_in(db, COUNT_SCHEDULED_IN, queue, &count, e);
+    if (r == 0)
+        *ret_count = count;
+    return r;
 }
 
 int sq_last_key(struct store *st, int64_t *ret_key, struct errinfo *e)

@@ -230,6 +230,7 @@ const struct store_backend store_sqlite = {
     .idempotency_insert = sq_idempotency_insert,
     .idempotency_expire = sq_idempotency_expire,
     .count_waiting = sq_count_waiting,
+    .count_waiting_in = sq_count_waiting_in,
     .last_key = sq_last_key,
     .api_key_insert = sq_api_key_insert,
     .api_key_revoke = sq_api_key_revoke,

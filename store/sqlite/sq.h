@@ -203,6 +203,8 @@ int sq_read_api_keys(struct store_reader *rd, struct api_keys *ret_keys, int64_t
 int sq_next_due(struct store *st, usec_t *ret_at_us, struct errinfo *e);
 int sq_jobs_owned(struct store *st, struct store_owned **ret_items, struct errinfo *e);
 int sq_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e);
+int sq_count_waiting_in(struct store *st, const char *queue, int64_t *ret_count,
+                        struct errinfo *e);
 int sq_last_key(struct store *st, int64_t *ret_key, struct errinfo *e);
 int sq_read_ping(struct store_reader *rd, struct errinfo *e);
 

@@ -921,8 +921,12 @@ static void waiting_jobs_are_counted(void **state)
     (void)probe_seq(f);
     store_fixture_begin(f);
     assert_int_equal(store_count_waiting(f->st, &count, &f->e), 0);
-    store_fixture_commit(f);
     assert_int_equal(count, 3);
+    assert_int_equal(store_count_waiting_in(f->st, "default", &count, &f->e), 0);
+    assert_int_equal(count, 3);
+    assert_int_equal(store_count_waiting_in(f->st, "other", &count, &f->e), 0);
+    assert_int_equal(count, 0);
+    store_fixture_commit(f);
 }
 
 #define MANY 20000

@@ -303,6 +303,7 @@ static const struct {
       "t.yaml:2: trusted_proxies[2]: \"10.0.0.1/8\": the address has bits beyond its prefix" },
     { "cors_origins: ['https://a.example', 'https://a.example/']\n",
       "t.yaml:1: cors_origins[1]: \"https://a.example/\" is not an origin" },
+    { "queue_depths: [mail=10, mail]\n", "t.yaml:1: queue_depths[1]: \"mail\" is not NAME=N" },
     /* functions */
     { "functions:\n  - command: [wc]\n", "t.yaml:2: functions[0]: a function needs a name" },
     { "functions:\n  - name: a b\n" COMMAND,

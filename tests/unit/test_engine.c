@@ -48,6 +48,7 @@ struct fixture {
     struct worker_info workers[2];
     size_t worker_count;
     int64_t max_waiting_jobs;
+    struct queue_depth depth; /* queue NULL: none */
 };
 
 static void *engine_thread(void *arg)
@@ -77,6 +78,8 @@ static void start_front(struct fixture *fx)
                                 .functions = &table,
                                 .start = &start,
                                 .max_waiting_jobs = fx->max_waiting_jobs,
+                                .queue_depths = &fx->depth,
+                                .queue_depth_count = fx->depth.queue ? 1 : 0,
                                 .quarantine_after = 3,
                                 .drain_timeout_us = 50 * USEC_PER_MS };
     int control[2];
@@ -843,6 +846,37 @@ static void too_many_waiting_jobs_are_refused(void **state)
     job_fini(&c.submit.job);
 }
 
+static int submit_to(struct fixture *fx, const char *queue)
+{
+    struct client c = submission();
+    int result;
+
+    free(c.submit.job.queue);
+    c.submit.job.queue = mem_str(queue);
+    ask(fx, &c);
+    result = c.rq.result;
+    job_fini(&c.submit.job);
+    return result;
+}
+
+static void a_queue_may_have_a_bound_of_its_own(void **state)
+{
+    struct fixture *fx = *state;
+    struct uuid7 id;
+
+    (void)submit(fx);
+    kill_front(fx);
+    fx->depth = (struct queue_depth){ .queue = "default=2", .queue_len = 7, .max = 2 };
+    start_front(fx);
+    id = submit(fx);
+    assert_int_equal(submit_to(fx, "default"), ERR_QUEUE_FULL);
+    assert_int_equal(submit_to(fx, "other"), 0);
+    assert_int_equal(cancel(fx, id, CANCEL_GRACEFUL), 0);
+    while (submit_to(fx, "default") == ERR_QUEUE_FULL)
+        ; /* until it has been counted again */
+    assert_int_equal(submit_to(fx, "default"), ERR_QUEUE_FULL);
+}
+
 static void a_job_is_there_for_its_tenant_only(void **state)
 {
     struct fixture *fx = *state;
@@ -1230,6 +1264,7 @@ int main(void)
         T(a_stale_outcome_is_acknowledged_and_changes_nothing),
         T(a_worker_that_holds_what_it_should_not_is_told_to_stop),
         T(too_many_waiting_jobs_are_refused),
+        T(a_queue_may_have_a_bound_of_its_own),
         T(a_job_is_there_for_its_tenant_only),
         T(a_job_of_a_removed_function_is_rejected_not_looped),
         T(a_scheduled_job_runs_when_its_time_has_come),

@@ -71,6 +71,7 @@ static void use_writer(struct store_fixture *f, struct uuid7 id)
     job_fini(&job);
     assert_int_equal(store_next_due(f->st, &number, &f->e), 0);
     assert_int_equal(store_count_waiting(f->st, &number, &f->e), 0);
+    assert_int_equal(store_count_waiting_in(f->st, "default", &number, &f->e), 0);
     assert_int_equal(store_last_key(f->st, &number, &f->e), 0);
     assert_true(store_jobs_owned(f->st, &owned, &f->e) > 0);
     free(owned);
