@@ -37,7 +37,11 @@ struct event_stream {
     struct event_piece *piece; /* to be sent, from sent on; NULL: pending is */
     struct buf pending;        /* freed when all is sent */
     size_t sent;
-    usec_t beat_us; /* monotonic: when the next heartbeat is due */
+    usec_t beat_us;       /* monotonic: when the next heartbeat is due */
+    bool by_key;          /* the client has a bearer key: */
+    usec_t expires_at_us; /* wall clock; 0: never */
+    int64_t key_version;  /* of the set of keys; -1: not known yet */
+    usec_t check_us;      /* monotonic: when to look at it again */
     struct waiter waiter;
 };
 
@@ -165,12 +169,38 @@ static int look_at_all(struct event_stream *s, struct errinfo *e)
     return 0;
 }
 
+/* A key may have expired or been revoked, which changes the set of keys. */
+static int check_key(struct event_stream *s, struct errinfo *e)
+{
+    AUTO_FINI(borrow) struct borrow b = { 0 };
+    usec_t now_us = clock_mono_us();
+    int64_t version = 0;
+    int r;
+
+    if (!s->by_key || now_us < s->check_us)
+        return 0;
+    s->check_us = now_us + s->sv->event_heartbeat_us;
+    r = borrow_get(&b, s->sv, NULL, e);
+    if (r == 0)
+        r = store_read_api_key_version(b.reader, &version, e);
+    if (r < 0)
+        return r;
+    if (s->key_version >= 0 && version != s->key_version)
+        s->ended = true;
+    if (s->expires_at_us > 0 && clock_wall_us() >= s->expires_at_us)
+        s->ended = true;
+    s->key_version = version;
+    return 0;
+}
+
 /* 1: there is something to send, or the end; 0: there is not. */
 static int look(struct event_stream *s, struct errinfo *e)
 {
     int r;
 
-    r = s->of_job ? look_at_job(s, e) : look_at_all(s, e);
+    r = check_key(s, e);
+    if (r == 0 && !s->ended)
+        r = s->of_job ? look_at_job(s, e) : look_at_all(s, e);
     if (r < 0)
         return r;
     if (outgoing(s)->len == 0 && !s->ended && clock_mono_us() >= s->beat_us)
@@ -280,6 +310,9 @@ int event_stream_reply(const struct service *sv, struct http_resp *rs,
     s->of_job = start->of_job;
     s->resumed = start->resumed;
     s->id = start->id;
+    s->by_key = start->principal->via == PRINCIPAL_KEY;
+    s->expires_at_us = start->principal->expires_at_us;
+    s->key_version = -1;
     s->traceparent = mem_str_or_null(start->traceparent);
     s->filter = start->filter;
     s->filter.queue = mem_str_or_null(start->filter.queue);

@@ -265,6 +265,7 @@ static int stream_events(const struct http_req *rq, struct http_resp *rs, struct
                                         .id = w->id,
                                         .traceparent = traceparent,
                                         .filter = w->filter,
+                                        .principal = rq->principal,
                                         .resumed = w->has_after };
     int r = find_start(rq, rs, w);
 

@@ -83,8 +83,12 @@ static int on_tick(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off
 static struct curl_slist *request_headers(struct sse *s)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Accept: text/event-stream");
-    char header[64];
+    char header[128];
 
+    if (s->token) {
+        (void)snprintf(header, sizeof header, "Authorization: Bearer %s", s->token);
+        list = curl_slist_append(list, header);
+    }
     (void)pthread_mutex_lock(&s->mutex);
     if (s->last_seen > 0) {
         (void)snprintf(header, sizeof header, "Last-Event-ID: %lld", (long long)s->last_seen);
@@ -114,7 +118,7 @@ static void connect_once(struct sse *s, CURL *curl)
     (void)pthread_mutex_lock(&s->mutex);
     s->code = (int)code;
     s->status = status;
-    s->done = s->stop || !s->comes_back || status == 204;
+    s->done = s->stop || !s->comes_back || status == 204 || (status >= 400 && status < 500);
     (void)pthread_cond_broadcast(&s->changed);
     (void)pthread_mutex_unlock(&s->mutex);
 }

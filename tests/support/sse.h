@@ -23,7 +23,8 @@ struct sse {
     pthread_t thread;
     char *url;
     const char *last_id; /* to begin with; NULL: none. Borrowed */
-    bool comes_back;     /* after each end but a 204, until sse_stop() */
+    const char *token;   /* a bearer key; NULL: none. Borrowed */
+    bool comes_back;     /* after each end but a 204 or an error, until sse_stop() */
 
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
@@ -41,7 +42,7 @@ struct sse {
     bool done;
 };
 
-/* s is zeroed but for last_id and comes_back. */
+/* s is zeroed but for last_id, token and comes_back. */
 void sse_start(struct sse *s, const struct api *a, const char *path);
 /* Until it has received so many events, heartbeats, or its end: fails the test after 30 s. */
 void sse_await_events(struct sse *s, size_t count);
