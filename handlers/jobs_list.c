@@ -125,6 +125,8 @@ static int read(struct asked *a, const struct http_req *rq, struct http_resp *rs
                    "%s; narrow them down by created_after, created_before, label, name or a "
                    "state other than succeeded",
                    rs->err.text);
+    for (size_t i = 0; r == 0 && i < ret_page->count; i++)
+        job_set_expiry(&ret_page->items[i], common_service(rq)->retention_us);
     if (r < 0 || !rq->total_count)
         return r;
     r = store_read_job_count(b.reader, &a->query.filter, &count, &exact, &rs->err);

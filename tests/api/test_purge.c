@@ -244,6 +244,8 @@ static void other_jobs_are_kept_as_long_as_the_server_says(void **state)
         api_await(a, ids[i], &r);
         assert_true(*api_text(&r, "expires_at"));
     }
+    api_get(a, "/v1/jobs?state=failed&limit=1", &r); /* a list says so, too */
+    assert_true(*api_text(&r, "items.0.expires_at"));
     api_await(a, kept, &r);
     api_stop(a, SIGTERM);
     api_reconfigure(a, "allow_commands: true\nworkers: 2\nretention: 300ms\n");
