@@ -9,6 +9,10 @@
 #include "domain/json_text.h"
 #include "handlers/common.h"
 
+/* Of a path in the header Link: a longer one is in the body alone, as the headers of an answer
+ * have to fit into what is left of a connection's memory. */
+#define LINK_MAX_BYTES 2000
+
 /* -- parameters -----------------------------------------------------------------------------
  */
 
@@ -127,7 +131,8 @@ static void put_next(const struct listing *l, const struct http_req *rq, struct 
         page_path(l, token_make(&common_service(rq)->cursor_key, context, last, len, cursor));
 
     json_put_text(w, "next", next);
-    http_set_header(rs, "Link", "<%s>; rel=\"next\"", next);
+    if (strlen(next) <= LINK_MAX_BYTES)
+        http_set_header(rs, "Link", "<%s>; rel=\"next\"", next);
 }
 
 /* -- the answer -----------------------------------------------------------------------------

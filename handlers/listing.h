@@ -10,7 +10,8 @@
  *     listing_reply(&l, rq, rs, items, more ? &last : NULL, sizeof last);
  *
  * A collection that is in memory as a whole needs listing_reply_whole() only. The answer has
- * items, self, next where there is more (and Link: rel="next"), total_count where it was asked
+ * items, self, next where there is more (and Link: rel="next", unless that is very long),
+ * total_count where it was asked
  * for, and a weak ETag. A cursor is good for the collection and the filters that it was given
  * out for; limit, fields and whatever listing_shape() added may change on the way.
  *

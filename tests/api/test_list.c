@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 static const char config[] =
@@ -433,6 +434,26 @@ static void collections_in_memory_are_paged_too(void **state)
     assert_problem(&r, 400, "invalid-cursor");
 }
 
+/* One in the header must fit into the memory of a connection. */
+static void a_long_next_is_in_the_body_alone(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO_FINI(buf) struct buf path = { 0 };
+
+    buf_add_str(&path, "/v1/jobs?limit=1");
+    while (path.len < 6000)
+        buf_add_str(
+            &path,
+            "&fields=labels.\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+            "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+            "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc");
+    api_get(a, path.data, &r);
+    assert_status(&r, 200);
+    assert_header(&r, "Link", NULL);
+    assert_true(strlen(api_text(&r, "next")) > 6000);
+}
+
 static void bad_requests_for_lists_are_refused(void **state)
 {
     static const struct {
@@ -515,6 +536,7 @@ int main(void)
         cmocka_unit_test(the_total_is_told_when_it_is_asked_for),
         cmocka_unit_test(a_list_that_has_not_changed_is_not_sent_again),
         cmocka_unit_test(collections_in_memory_are_paged_too),
+        cmocka_unit_test(a_long_next_is_in_the_body_alone),
         cmocka_unit_test(bad_requests_for_lists_are_refused),
         cmocka_unit_test(all_bad_parameters_are_told_at_once),
         cmocka_unit_test(new_jobs_do_not_disturb_the_pages),
