@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "domain/fingerprint.h"
 #include "domain/json_items.h"
 #include "domain/json_text.h"
 #include "domain/outcome_json.h"
@@ -21,14 +22,17 @@ enum payload_member {
     PAYLOAD_RETRY,
     PAYLOAD_UNIQUE,
     PAYLOAD_TRACE,
+    PAYLOAD_CALLBACK,
     PAYLOAD_MEMBER_MAX_
 };
 
 static const char *const payload_names[PAYLOAD_MEMBER_MAX_] = {
-    [PAYLOAD_COMMAND] = "command",   [PAYLOAD_ARGS] = "args",     [PAYLOAD_ENV] = "env",
-    [PAYLOAD_INPUTS] = "inputs",     [PAYLOAD_LABELS] = "labels", [PAYLOAD_LIMITS] = "limits",
-    [PAYLOAD_LEFTOVER] = "leftover", [PAYLOAD_RETRY] = "retry",   [PAYLOAD_UNIQUE] = "unique",
-    [PAYLOAD_TRACE] = TRACE_MEMBER,
+    [PAYLOAD_COMMAND] = "command",   [PAYLOAD_ARGS] = "args",
+    [PAYLOAD_ENV] = "env",           [PAYLOAD_INPUTS] = "inputs",
+    [PAYLOAD_LABELS] = "labels",     [PAYLOAD_LIMITS] = "limits",
+    [PAYLOAD_LEFTOVER] = "leftover", [PAYLOAD_RETRY] = "retry",
+    [PAYLOAD_UNIQUE] = "unique",     [PAYLOAD_TRACE] = TRACE_MEMBER,
+    [PAYLOAD_CALLBACK] = "callback",
 };
 
 /* The texts of its members; text NULL: it has none of that name. */
@@ -133,6 +137,21 @@ static void put_request(struct json_put *w, const struct job *job,
     json_put_text(w, "queue", job->queue);
     json_put_integer(w, "priority", job->priority);
     put_member(w, payload, PAYLOAD_LABELS);
+}
+
+/* What it is in a batch, and of which kind its failure is. */
+static void put_batch(struct json_put *w, const struct job *job, const struct payload *payload)
+{
+    char id[UUID7_TEXT_SIZE];
+    char fingerprint[FINGERPRINT_TEXT_SIZE];
+
+    if (uuid7_is_set(job->batch))
+        json_put_text(w, "batch_id", uuid7_format(job->batch, id));
+    if (job->array_place > 0)
+        json_put_integer(w, "array_index", job->array_place - 1);
+    put_member(w, payload, PAYLOAD_CALLBACK);
+    if (job->fingerprint != 0)
+        json_put_text(w, "fingerprint", fingerprint_format(job->fingerprint, fingerprint));
 }
 
 static int max_attempts(const struct payload *payload)
@@ -273,6 +292,7 @@ static void put_job(struct json_put *w, const struct job *job, bool whole)
     json_put_text(w, "state", job_state_name(job->state));
     json_put_text(w, "reason", job->reason);
     put_request(w, job, &payload, whole);
+    put_batch(w, job, &payload);
     json_put_integer(w, "attempt", job->attempt);
     json_put_integer(w, "max_attempts", max_attempts(&payload));
     if (job->progress_at_us > 0)

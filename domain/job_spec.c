@@ -1,4 +1,5 @@
 #include "domain/job_spec.h"
+#include "domain/array_args.h"
 
 #include <stdlib.h>
 
@@ -42,6 +43,16 @@ static void check_inputs(struct job_spec_draft *d)
                    "the function takes no files: that needs inputs: true in its configuration");
 }
 
+static void check_args(struct job_spec_draft *d)
+{
+    const struct function *fn = d->spec->fn;
+    AUTO(json) json_t *in_array = NULL;
+
+    if (d->rules->in_array)
+        in_array = array_args(fn, d->sent[SPEC_ARGS], 0);
+    function_check_args(fn, in_array ? in_array : d->sent[SPEC_ARGS], d->faults);
+}
+
 static void check_members(struct job_spec_draft *d)
 {
     const struct function *fn = d->spec->fn;
@@ -60,7 +71,7 @@ static void check_members(struct job_spec_draft *d)
     else
         job_spec_limits_check(d);
     if (fn)
-        function_check_args(fn, d->sent[SPEC_ARGS], d->faults);
+        check_args(d);
     if (fn && fn->kind == FUNCTION_COMMAND) {
         job_spec_env_check_function(d);
         check_inputs(d);

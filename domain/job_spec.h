@@ -42,6 +42,7 @@ struct job_spec_rules {
     bool allow_commands;
     const struct trace *trace; /* that the job joins; NULL: none */
     bool lenient;              /* ignore unknown members (Prefer: handling=lenient) */
+    bool in_array;             /* it is the template of an array: see domain/array_args.h */
 };
 
 /* Decode body; on faults (f->count > 0 afterwards) *spec is half filled and only to be ended.

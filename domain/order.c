@@ -7,10 +7,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/array_args.h"
 #include "domain/json_text.h"
 #include "domain/trace.h"
 
-#define OWN_VARIABLES 6 /* that jobd sets, at most */
+#define OWN_VARIABLES 13 /* that jobd sets, at most */
 
 /* ---- a command --------------------------------------------------------------------- */
 
@@ -65,6 +66,13 @@ static int copy_argv(const json_t *command, struct order *o, struct errinfo *e)
     return 0;
 }
 
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "";
+}
+
 /* As OpenTelemetry names them. What the client sets itself is meant. Returns the next free
  * slot.
  */
@@ -84,6 +92,43 @@ static char **add_trace(const struct job *job, const json_t *payload, char **nex
     return next;
 }
 
+/* Of a callback: what its batch has come to. Returns the next free slot. */
+static char **add_callback(const json_t *callback, char **next)
+{
+    const json_t *counts = json_object_get(callback, "counts");
+    static const struct {
+        const char *name;
+        const char *count;
+    } variables[] = { { "JOBD_BATCH_SUCCEEDED", "succeeded" },
+                      { "JOBD_BATCH_FAILED", "failed" },
+                      { "JOBD_BATCH_CANCELED", "canceled" } };
+
+    if (!callback)
+        return next;
+    *next++ = mem_printf("JOBD_BATCH_ID=%s", text_of(callback, "batch_id"));
+    *next++ = mem_printf("JOBD_BATCH_EVENT=%s", text_of(callback, "event"));
+    *next++ = mem_printf("JOBD_BATCH_STATE=%s", text_of(callback, "state"));
+    *next++ = mem_printf("JOBD_BATCH_TOTAL=%lld",
+                         (long long)json_integer_value(json_object_get(callback, "total")));
+    for (size_t i = 0; i < COUNT_OF(variables); i++)
+        *next++ = mem_printf(
+            "%s=%lld", variables[i].name,
+            (long long)json_integer_value(json_object_get(counts, variables[i].count)));
+    return next;
+}
+
+/* The same for a member. */
+static char **add_batch(const struct job *job, const json_t *payload, char **next)
+{
+    char id[UUID7_TEXT_SIZE];
+
+    if (uuid7_is_set(job->batch))
+        *next++ = mem_printf("JOBD_BATCH_ID=%s", uuid7_format(job->batch, id));
+    if (job->array_place > 0)
+        *next++ = mem_printf("JOBD_ARRAY_INDEX=%lld", (long long)job->array_place - 1);
+    return add_callback(json_object_get(payload, "callback"), next);
+}
+
 static int fill_env(const struct job *job, const json_t *payload, struct order *o,
                     struct errinfo *e)
 {
@@ -101,6 +146,7 @@ static int fill_env(const struct job *job, const json_t *payload, struct order *
         *next++ = mem_printf("JOBD_FUNCTION=%s", job->function);
     *next++ = mem_str("JOBD_FD=3");
     next = add_trace(job, payload, next);
+    next = add_batch(job, payload, next);
     json_object_foreach (env, name, value) {
         if (!json_is_string(value))
             return err_set(e, ERR_VALIDATION, "env has a member that is not a string");
@@ -134,9 +180,13 @@ static int fill_stdin(const json_t *payload, struct order *o, struct errinfo *e)
 static int build_command(const struct job *job, const struct function *fn,
                          const json_t *payload, struct order *o, struct errinfo *e)
 {
+    const json_t *args = json_object_get(payload, "args");
+    AUTO(json)
+    json_t *in_array =
+        fn && job->array_place > 0 ? array_args(fn, args, job->array_place - 1) : NULL;
     int r;
 
-    r = fn ? fill_argv(fn, json_object_get(payload, "args"), o, e)
+    r = fn ? fill_argv(fn, in_array ? in_array : args, o, e)
            : copy_argv(json_object_get(payload, "command"), o, e);
     if (r < 0)
         return r;
@@ -150,6 +200,22 @@ static int build_command(const struct job *job, const struct function *fn,
 }
 
 /* ---- a warm program ---------------------------------------------------------------- */
+
+/* ,"batch_id":"...","array_index":3 of a member; ,"callback":{...} of a callback. */
+static void add_batch_members(const struct job *job, const json_t *payload, struct buf *b)
+{
+    const json_t *callback = json_object_get(payload, "callback");
+    char id[UUID7_TEXT_SIZE];
+
+    if (uuid7_is_set(job->batch))
+        buf_printf(b, ",\"batch_id\":\"%s\"", uuid7_format(job->batch, id));
+    if (job->array_place > 0)
+        buf_printf(b, ",\"array_index\":%lld", (long long)job->array_place - 1);
+    if (callback) {
+        buf_add_str(b, ",\"callback\":");
+        json_text_add(b, callback);
+    }
+}
 
 /* {"id":"...","attempt":1,"args":...} and a line feed; args is null when there are none, and a
  * traced job has traceparent and perhaps tracestate. */
@@ -177,6 +243,7 @@ static void build_line(const struct job *job, const json_t *payload, struct orde
         buf_add_str(&b, ",\"tracestate\":");
         json_text_add(&b, text);
     }
+    add_batch_members(job, payload, &b);
     buf_add_str(&b, "}\n");
     o->input_len = b.len;
     o->input = buf_steal(&b);

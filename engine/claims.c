@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "engine/failures.h"
 #include "engine/turn.h"
 
 /* -- what each worker may get ---------------------------------------------------------------
@@ -73,7 +74,7 @@ static int reject(struct turn *t, const struct job *job, const struct errinfo *w
     int r;
 
     o.message = mem_str(why->text);
-    r = store_job_finish(t->en->conf.store, &o, JOB_FAILED, t->now_us, &t->err);
+    r = failures_finish(t, &o);
     if (r < 0)
         return r;
     turn_job_changed(t, job->id, JOB_FAILED);

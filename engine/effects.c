@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/batches.h"
 #include "engine/removal.h"
 #include "engine/state.h"
 
@@ -82,6 +83,9 @@ static void publish_effect(struct engine *en, const struct effect *f)
         break;
     case EFFECT_REMOVED:
         removal_publish(en, f->id, f->attempt);
+        break;
+    case EFFECT_BATCH_IDLE:
+        batches_note_idle(en, f->id);
         break;
     case EFFECT_RETRIED:
     case EFFECT_QUARANTINED:

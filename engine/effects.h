@@ -24,6 +24,7 @@ enum effect_kind {
     EFFECT_CANCEL,  /* tell worker_id to stop (id, attempt) */
     EFFECT_SETTLED, /* (id, attempt) is in nobody's hand any more */
     EFFECT_RETRIED, /* (id, attempt) has failed of this cause and is tried again: for the log */
+    EFFECT_BATCH_IDLE,  /* nothing is to be done for this batch until a member ends */
     EFFECT_QUARANTINED, /* ... and is not, as it has ended too many workers */
     EFFECT_REMOVED,     /* the job is gone: the files of the attempts 1..attempt follow it */
 };

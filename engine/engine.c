@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "engine/batches.h"
 #include "engine/state.h"
 
 #define EVENTS_MAX      64
@@ -443,6 +444,7 @@ struct engine *engine_free(struct engine *en)
     }
     owned_table_fini(&en->owned);
     depths_fini(&en->depths);
+    batches_fini(en);
     en->links = links_free(en->links);
     en->waiters = waiters_free(en->waiters);
     fd_fini(&en->epoll_fd);

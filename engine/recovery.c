@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "engine/batches.h"
 #include "engine/output.h"
 #include "engine/state.h"
 #include "pool/begun.h"
@@ -185,6 +186,8 @@ int recovery_run(struct engine *en, struct errinfo *e)
         r = recover_pools(en, e);
     if (r == 0)
         r = recover_owned(en, e);
+    if (r == 0)
+        r = batches_recover(en, e);
     if (r == 0)
         r = store_commit(st, e);
     if (r < 0) {

@@ -6,10 +6,11 @@
 int request_apply(struct turn *t, struct engine_request *rq)
 {
     static int (*const apply[ENGINE_OP_MAX_])(struct turn *, struct engine_request *) = {
-        [ENGINE_SUBMIT] = submit_apply, [ENGINE_SUBMIT_MANY] = submit_many_apply,
-        [ENGINE_CANCEL] = cancel_apply, [ENGINE_KEY] = key_apply,
-        [ENGINE_PURGE] = purge_apply,   [ENGINE_REWRITE] = rewrite_apply,
-        [ENGINE_BULK] = bulk_apply,
+        [ENGINE_SUBMIT] = submit_apply,       [ENGINE_SUBMIT_MANY] = submit_many_apply,
+        [ENGINE_CANCEL] = cancel_apply,       [ENGINE_KEY] = key_apply,
+        [ENGINE_PURGE] = purge_apply,         [ENGINE_REWRITE] = rewrite_apply,
+        [ENGINE_BULK] = bulk_apply,           [ENGINE_BATCH_CREATE] = batch_create_apply,
+        [ENGINE_BATCH_ADD] = batch_add_apply, [ENGINE_BATCH_CHANGE] = batch_change_apply,
     };
     int r;
 

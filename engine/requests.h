@@ -9,6 +9,7 @@
 
 #include "domain/api_key.h"
 #include "engine/engine.h"
+#include "store/store_batch.h"
 
 struct principal; /* domain/principal.h */
 
@@ -109,6 +110,39 @@ struct purge_request {
     struct uuid7 id;
     bool in_progress; /* out: it is canceling, and is removed when it has ended; else it is gone
                        */
+};
+
+struct batch_jobs {
+    struct job *items; /* as in struct submit_request, without a unique rule; not of an array */
+    size_t count;
+};
+
+/* ENGINE_BATCH_CREATE: a batch with its members, in one transaction. The members of an array
+ * are made later, a piece in each turn. ERR_QUEUE_FULL, ERR_DRAINING. */
+struct batch_create_request {
+    struct engine_request rq;
+    struct batch batch; /* what a client can ask for, and specs; out: its id */
+    struct batch_jobs jobs;
+    struct batch_job specs[BATCH_SPEC_MAX_]; /* those in batch.specs */
+};
+
+/* ENGINE_BATCH_ADD: further members of an open one. ERR_BATCH_NOT_FOUND, ERR_BATCH_CLOSED,
+ * ERR_QUEUE_FULL, ERR_DRAINING. */
+struct batch_add_request {
+    struct engine_request rq;
+    struct uuid7 id;
+    struct batch_jobs jobs;
+};
+
+enum batch_change { BATCH_CLOSE, BATCH_CANCEL };
+
+/* ENGINE_BATCH_CHANGE: nobody may add to it; or it and its members are canceled, a piece in
+ * each turn. ERR_BATCH_NOT_FOUND; CANCEL: ERR_BATCH_FINISHED. */
+struct batch_change_request {
+    struct engine_request rq;
+    struct uuid7 id;
+    enum batch_change change;
+    char *reason; /* CANCEL; NULL: "user" */
 };
 
 #endif

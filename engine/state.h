@@ -73,6 +73,8 @@ struct engine {
     usec_t progress_due_us; /* monotonic: when what attempts have said is written; 0: nothing */
     usec_t progress_last_us; /* monotonic: when it was last */
 
+    struct busy_batch *busy_batches; /* of batches.c */
+
     struct feed feed;            /* to those who follow all events */
     _Atomic(int64_t) change_seq; /* of the last commit; read by any thread */
 

@@ -17,7 +17,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "engine/batches.h"
 #include "engine/effects.h"
+#include "engine/failures.h"
 #include "engine/turn.h"
 #include "engine/verdict.h"
 #include "pool/spool.h"
@@ -125,7 +127,7 @@ static int quarantine_job(struct turn *t, const struct outcome *o, int64_t losse
     last.cause = CAUSE_QUARANTINED;
     last.message = message;
     effects_add(&t->effects, EFFECT_QUARANTINED, o->job_id)->attempt = o->attempt;
-    return store_job_finish(t->en->conf.store, &last, JOB_FAILED, t->now_us, &t->err);
+    return failures_finish(t, &last);
 }
 
 static int release_job(struct turn *t, const struct outcome *o)
@@ -157,6 +159,8 @@ static int apply_ending(struct turn *t, const struct ending *end)
         r = retry_job(t, o, verdict.delay_us);
     else if (to == JOB_FAILED && verdict.losses > 0)
         r = quarantine_job(t, o, verdict.losses);
+    else if (to == JOB_FAILED)
+        r = failures_finish(t, o);
     else
         r = store_job_finish(st, o, (enum job_state)to, t->now_us, &t->err);
     if (r < 0)
@@ -311,7 +315,7 @@ bool turn_is_due(struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
         return true;
     if (housekeeping_is_due(en, now_wall_us, now_mono_us))
         return true;
-    return claims_are_due(en);
+    return batches_are_busy(en) || claims_are_due(en);
 }
 
 static int turn_apply(struct turn *t)
@@ -328,9 +332,15 @@ static int turn_apply(struct turn *t)
     if (r == 0)
         r = apply_due(t);
     if (r == 0)
+        r = batches_work(t); /* before the claims, which a batch that is stopped prevents */
+    if (r == 0)
         r = claims_apply(t);
     if (r == 0)
         r = housekeeping_apply(t);
+    if (r == 0)
+        r = failures_store(t);
+    if (r == 0)
+        r = batches_settle(t); /* all changes are made */
     crash_point("turn.before_commit");
     if (r == 0)
         r = store_commit(t->en->conf.store, &t->err);
@@ -350,6 +360,10 @@ static int turn_apply_endings(struct turn *t)
     if (r == 0)
         r = apply_endings(t);
     if (r == 0)
+        r = failures_store(t);
+    if (r == 0)
+        r = batches_settle(t);
+    if (r == 0)
         r = store_commit(t->en->conf.store, &t->err);
     return r;
 }
@@ -368,6 +382,8 @@ static int carry_out(struct turn *t, int (*apply)(struct turn *t))
     else
         turn_abandon(t);
     effects_fini(&t->effects);
+    batches_drop(t);
+    failures_drop(t);
     free(t->bids);
     t->bids = NULL;
     t->bid_count = 0;

@@ -23,10 +23,12 @@ struct turn {
     usec_t now_us;
     struct effects effects;
     int64_t waiting_delta;
-    usec_t next_due_us;          /* what en->next_due_us becomes */
-    struct housekeeping keeping; /* what en->keeping becomes */
-    struct errinfo err;          /* of the first call that failed */
-    struct bid *bids;            /* of claims.c; NULL: not collected yet */
+    usec_t next_due_us;            /* what en->next_due_us becomes */
+    struct housekeeping keeping;   /* what en->keeping becomes */
+    struct batch_work *batches;    /* of batches.c: those that are touched */
+    struct failure_note *failures; /* of failures.c */
+    struct errinfo err;            /* of the first call that failed */
+    struct bid *bids;              /* of claims.c; NULL: not collected yet */
     size_t bid_count;
 };
 
@@ -64,6 +66,9 @@ int key_apply(struct turn *t, struct engine_request *rq);
 int purge_apply(struct turn *t, struct engine_request *rq);
 int rewrite_apply(struct turn *t, struct engine_request *rq);
 int bulk_apply(struct turn *t, struct engine_request *rq);
+int batch_create_apply(struct turn *t, struct engine_request *rq);
+int batch_add_apply(struct turn *t, struct engine_request *rq);
+int batch_change_apply(struct turn *t, struct engine_request *rq);
 
 /* submit.c: whether that many more jobs may wait; else rq->result says why not. Insert one,
  * with its id and times set: the store's error. */
