@@ -185,15 +185,19 @@ FORCE:
 
 # ---- tests --------------------------------------------------------------------------------
 
-# The sanitizer passes run all of them again, each with its own jobd.
+# The sanitizer passes run them again, each with its own jobd: ThreadSanitizer those that have
+# threads, which are the tests of the whole program and a few of its parts.
 ASAN_TESTS := $(TEST_SRC:%.c=build/asan/%)
-TSAN_TESTS := $(TEST_SRC:%.c=build/tsan/%)
+THREADED_SRC := $(filter tests/api/%,$(TEST_SRC)) \
+    $(shell grep -lE 'pthread\.h|server/http/server\.h|engine/engine\.h' \
+        $(filter-out tests/api/%,$(TEST_SRC)))
+TSAN_TESTS := $(THREADED_SRC:%.c=build/tsan/%)
 ASAN_REPLAYS := $(FUZZ_SRC:%.c=build/asan/%)
 
 .PHONY: test test-release test-build check-packages
 test: test-build ## build and run every test, then again under ASan+UBSan and TSan
 	@$(MAKE) --no-print-directory VARIANT=asan test-build
-	@$(MAKE) --no-print-directory VARIANT=tsan test-build
+	@$(MAKE) --no-print-directory VARIANT=tsan all $(TSAN_TESTS) $(PRELOADS:build/release/%=build/tsan/%)
 	tools/run-tests $(filter-out $(lastword $(TESTS)),$(TESTS)) $(FUZZERS) $(ASAN_TESTS) \
 	    $(ASAN_REPLAYS) $(TSAN_TESTS) \
 	    $(lastword $(TESTS))
