@@ -233,7 +233,8 @@ static void a_submit_with_bad_headers_or_parameters_is_refused(void **state)
         { "/v1/jobs", "Content-Type: text/plain", 415, "unsupported-media-type" },
         { "/v1/jobs", "Content-Type: application/jsonx", 415, "unsupported-media-type" },
         { "/v1/jobs", "Content-Type:", 415, "unsupported-media-type" },
-        { "/v1/jobs", "Content-Encoding: gzip", 415, "unsupported-media-type" },
+        { "/v1/jobs", "Content-Encoding: br", 415, "unsupported-media-type" },
+        { "/v1/jobs", "Content-Encoding: gzip", 400, "malformed-request" },
         { "/v1/jobs", "Accept: text/html", 406, "not-acceptable" },
         { "/v1/jobs", "Host: jobs.example", 403, "forbidden-host" },
     };
