@@ -68,7 +68,7 @@ static void set_headers(struct request *r, const struct sender *s,
     http_set_header(&r->rs, "RateLimit", "%s", limit.data);
 }
 
-static int check_rate(struct request *r)
+int admission_check_rate(struct request *r)
 {
     const struct principal *p = r->rq.principal;
     struct sender s = { 0 };
@@ -112,6 +112,6 @@ int admission_check(struct request *r)
 
     if (!r->route || r->route->scope == SCOPE_PUBLIC)
         return 0;
-    refusal = check_rate(r);
+    refusal = admission_check_rate(r);
     return refusal < 0 ? refusal : check_load(r);
 }

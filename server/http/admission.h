@@ -17,4 +17,7 @@
  * is a rate, and Retry-After for who is over it. */
 int admission_check(struct request *r);
 
+/* The rate alone, for who was not let in: by the address, where it is not known who it is. */
+int admission_check_rate(struct request *r);
+
 #endif

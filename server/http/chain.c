@@ -183,9 +183,13 @@ static int find_route(struct arrival *a)
     return r->route ? 0 : refuse_method(a);
 }
 
+/* Those who are not let in have a rate, too: trying is not free. */
 static int check_caller(struct arrival *a)
 {
-    return auth_check(a->r);
+    int refusal = auth_check(a->r);
+    int excess = refusal < 0 ? admission_check_rate(a->r) : 0;
+
+    return excess < 0 ? excess : refusal;
 }
 
 static int check_room(struct arrival *a)

@@ -26,12 +26,20 @@ static long ask(const struct api *a, const char *token)
     return r.status;
 }
 
-/* Asks until the answer has this status. */
+/* Asks until the answer has this status. A front that is replaced may close a connection that
+ * it has accepted and that has not asked yet. */
 static void await(const struct api *a, const char *token, long status)
 {
-    for (int i = 0; i < 100000; i++)
-        if (ask(a, token) == status)
+    AUTO(mem) char *header = token ? mem_printf("Authorization: Bearer %s", token) : NULL;
+    struct api_request q = { .path = "/v1/whoami" };
+
+    q.headers[0] = header;
+    for (int i = 0; i < 100000; i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+        if (api_try(a, &q, &r) && r.status == status)
             return;
+    }
     fail_msg("the answer never was %ld", status);
 }
 
@@ -101,12 +109,47 @@ static void behind_a_required_credential_the_host_does_not_matter(void **state)
     assert_problem(&closed, 401, "unauthorized");
 }
 
+static void who_is_not_let_in_cannot_try_without_end(void **state)
+{
+    struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char token[KEYS_TOKEN_SIZE];
+
+    restart(a, FUNCTIONS "auth: required\nrate_limit_per_address: 3\nrate_period: 1h\n");
+    (void)keys_make(a, "--scope jobs:read", token);
+    assert_int_equal(ask(a, NULL), 401);
+    assert_int_equal(ask(a, "jobd_000000000003_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"),
+                     401);
+    assert_int_equal(ask(a, "x"), 401);
+    keys_send(a, "x", NULL, "/v1/whoami", NULL, &r);
+    assert_problem(&r, 429, "quota-exceeded");
+    assert_int_equal(ask(a, token), 200); /* who is known is counted apart */
+}
+
+static void a_key_has_the_rate_that_it_was_made_with(void **state)
+{
+    struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char slow[KEYS_TOKEN_SIZE], other[KEYS_TOKEN_SIZE];
+
+    restart(a, FUNCTIONS "auth: required\n");
+    (void)keys_make(a, "--scope jobs:read --rate 2/3600", slow);
+    (void)keys_make(a, "--scope jobs:read", other);
+    assert_int_equal(ask(a, slow), 200);
+    assert_int_equal(ask(a, slow), 200);
+    keys_send(a, slow, NULL, "/v1/whoami", NULL, &r);
+    assert_problem(&r, 429, "quota-exceeded");
+    assert_int_equal(ask(a, other), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_key_closes_the_door_and_its_end_does_not_open_it),
         cmocka_unit_test(a_server_that_is_told_so_asks_nobody),
         cmocka_unit_test(keys_of_a_file_are_good_and_the_file_is_read_again),
+        cmocka_unit_test(who_is_not_let_in_cannot_try_without_end),
+        cmocka_unit_test(a_key_has_the_rate_that_it_was_made_with),
         cmocka_unit_test(behind_a_required_credential_the_host_does_not_matter),
     };
 
