@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/uuid7.h"
 
@@ -342,6 +343,39 @@ static void a_batch_that_is_sent_twice_is_submitted_once(void **state)
     }
 }
 
+/* The front dies between a commit and its answers, somewhere among these batches. */
+static void a_batch_is_submitted_once_though_its_answer_was_lost(void **state)
+{
+    struct api *a = *state;
+    long long before;
+    unsigned replays = 0;
+
+    api_stop(a, SIGTERM);
+    assert_int_equal(setenv("JOBD_CRASH_POINT", "turn.before_answers:8", 1), 0);
+    api_start(a);
+    assert_int_equal(unsetenv("JOBD_CRASH_POINT"), 0);
+    before = count_all(a);
+    for (int i = 0; i < 16; i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO_FINI(buf) struct buf body = { 0 };
+        AUTO(mem) char *key = mem_printf("Idempotency-Key: lost-%d", i);
+        struct api_request q = { .path = PATH, .headers = { key } };
+        usec_t until_us = clock_mono_us() + 30 * USEC_PER_SEC;
+        unsigned tries = 1;
+
+        build(&body, 3, "");
+        q.body = body.data;
+        for (; !api_try(a, &q, &r); tries++)
+            assert_true(clock_mono_us() < until_us);
+        assert_status(&r, 202);
+        assert_int_equal(api_number(&r, "count"), 3);
+        assert_header(&r, "Idempotent-Replayed", tries > 1 ? "true" : NULL);
+        replays += tries > 1;
+    }
+    assert_int_equal(replays, 1);
+    assert_int_equal(count_all(a), before + 48);
+}
+
 /* A function that was refused then would be taken now: the answer stays. */
 static void a_replay_is_the_answer_of_then(void **state)
 {
@@ -383,6 +417,7 @@ int main(void)
         cmocka_unit_test(bounds_are_those_of_a_batch),
         cmocka_unit_test(the_query_is_for_lines),
         cmocka_unit_test(a_batch_that_is_sent_twice_is_submitted_once),
+        cmocka_unit_test(a_batch_is_submitted_once_though_its_answer_was_lost),
         cmocka_unit_test(ten_thousand_jobs_go_into_one_request),
         cmocka_unit_test(a_replay_is_the_answer_of_then),
     };

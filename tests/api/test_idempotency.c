@@ -396,6 +396,20 @@ static void who_repeats_a_request_after_a_crash_gets_the_answer_of_its_job(void 
     assert_int_equal(count_named(a, "crash"), 16);
 }
 
+static int64_t count_remembered(const struct api *a)
+{
+    AUTO(mem) char *path = mem_printf("%s/data/jobd.db", a->dir);
+    struct db *db = NULL;
+    int64_t count = -1;
+
+    assert_int_equal(db_open_reader(path, &db, NULL), 0);
+    assert_int_equal(db_query_i64(db, "SELECT count(*) FROM idempotency", &count, NULL), 0);
+    (void)db_free(db);
+    return count;
+}
+
+/* The turn that remembers the last one forgets all that are older: they are fewer than a turn
+ * removes. */
 static void an_answer_is_forgotten_after_its_time(void **state)
 {
     struct api *a = *state;
@@ -405,6 +419,7 @@ static void an_answer_is_forgotten_after_its_time(void **state)
     api_stop(a, SIGTERM);
     api_reconfigure(a, "allow_commands: true\nidempotency_ttl: 1s\n");
     api_start(a);
+    assert_true(count_remembered(a) > 10);
     send_keyed(a, "short", LATER, &r);
     assert_status(&r, 202);
     until_us = clock_mono_us() + 30 * USEC_PER_SEC;
@@ -413,6 +428,7 @@ static void an_answer_is_forgotten_after_its_time(void **state)
         send_keyed(a, "short", LATER, &r);
         assert_status(&r, 202);
     } while (api_header(&r, "Idempotent-Replayed"));
+    assert_int_equal(count_remembered(a), 1);
 }
 
 int main(void)
