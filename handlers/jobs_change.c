@@ -15,7 +15,7 @@
 #include "handlers/common.h"
 #include "handlers/idempotency.h"
 
-#define TRIES_MAX 16
+#define TRIES_MAX 100
 
 struct change {
     struct rewrite_request rewrite;
@@ -153,7 +153,9 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     if (r == 0)
         return answer(rq, rs, c);
     if (r == ERR_PRECONDITION_FAILED && ++c->tries < TRIES_MAX)
-        return begin(rq, rs); /* with If-Match this finds that it is not met */
+        return begin(rq, rs);         /* with If-Match this finds that it is not met */
+    if (r == ERR_PRECONDITION_FAILED) /* the client has asked for none */
+        return err_set(&rs->err, ERR_AGAIN, "others change the job all the time");
     rs->err = c->rewrite.rq.err;
     return r;
 }

@@ -2,6 +2,7 @@
  * once more. */
 #include "tests/support/api.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -156,6 +157,55 @@ static void the_version_can_be_demanded(void **state)
     assert_problem(&r, 412, "precondition-failed");
     patch(a, id, "{\"priority\":2}", "*", &r);
     assert_status(&r, 200);
+}
+
+#define PATCHERS 12
+
+struct patcher {
+    const struct api *a;
+    const char *id;
+    int number;
+    pthread_t thread;
+    bool done;
+};
+
+static void *set_a_label(void *ctx)
+{
+    struct patcher *p = ctx;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO(mem) char *path = mem_printf("/v1/jobs/%s", p->id);
+    AUTO(mem) char *body = mem_printf("{\"labels\":{\"n%d\":\"x\"}}", p->number);
+    const struct api_request q = {
+        .method = "PATCH",
+        .path = path,
+        .body = body,
+        .headers = { "Content-Type: application/merge-patch+json" },
+    };
+
+    p->done = api_try(p->a, &q, &r) && r.status == 200;
+    return NULL;
+}
+
+static void changes_at_the_same_time_are_all_there(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    struct patcher patchers[PATCHERS];
+    char id[API_ID_SIZE];
+
+    (void)api_submit(a, WAITS "}", id);
+    for (int i = 0; i < PATCHERS; i++) {
+        patchers[i] = (struct patcher){ .a = a, .id = id, .number = i };
+        assert_int_equal(pthread_create(&patchers[i].thread, NULL, set_a_label, &patchers[i]),
+                         0);
+    }
+    for (int i = 0; i < PATCHERS; i++) {
+        assert_int_equal(pthread_join(patchers[i].thread, NULL), 0);
+        assert_true(patchers[i].done);
+    }
+    api_get(a, api_job_path(id, ""), &r);
+    assert_int_equal(json_object_size(api_at(r.json, "labels")), PATCHERS);
+    assert_int_equal(api_number(&r, "version"), 1 + PATCHERS);
 }
 
 static void a_patch_must_say_that_it_is_one(void **state)
@@ -323,6 +373,29 @@ static void a_clone_may_be_different(void **state)
     assert_problem(&r, 404, "job-not-found");
 }
 
+static void a_clone_that_is_asked_for_twice_is_made_once(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO(mem) char *path = NULL;
+    char id[API_ID_SIZE], clone[API_ID_SIZE];
+    struct api_request q = { .method = "POST", .headers = { "Idempotency-Key: once" } };
+
+    (void)api_submit(a, WAITS "}", id);
+    path = mem_str(api_job_path(id, ":clone"));
+    q.path = path;
+    api_send(a, &q, &r);
+    assert_status(&r, 202);
+    memcpy(clone, api_text(&r, "id"), API_ID_SIZE);
+    api_send(a, &q, &r);
+    assert_status(&r, 202);
+    assert_string_equal(api_text(&r, "id"), clone);
+    assert_header(&r, "Idempotent-Replayed", "true");
+    q.body = "{\"priority\":1}";
+    api_send(a, &q, &r);
+    assert_problem(&r, 422, "idempotency-key-reused");
+}
+
 static void a_job_of_a_warm_program_can_be_cloned(void **state)
 {
     const struct api *a = *state;
@@ -342,12 +415,14 @@ int main(void)
         cmocka_unit_test(a_job_is_made_to_run_now_and_later),
         cmocka_unit_test(all_faults_are_told_at_once),
         cmocka_unit_test(the_version_can_be_demanded),
+        cmocka_unit_test(changes_at_the_same_time_are_all_there),
         cmocka_unit_test(a_patch_must_say_that_it_is_one),
         cmocka_unit_test(only_a_job_that_waits_can_be_changed),
         cmocka_unit_test(a_failed_job_is_tried_again_with_its_history),
         cmocka_unit_test(a_canceled_job_waits_again_as_it_is_told),
         cmocka_unit_test(a_clone_is_asked_to_be_what_the_job_was),
         cmocka_unit_test(a_clone_may_be_different),
+        cmocka_unit_test(a_clone_that_is_asked_for_twice_is_made_once),
         cmocka_unit_test(a_job_of_a_warm_program_can_be_cloned),
     };
 
