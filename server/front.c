@@ -304,6 +304,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .max_connections = (unsigned)f->connections,
         .threads = http_threads(s),
         .max_connections_per_address = (unsigned)s->max_connections_per_address,
+        .max_uri_bytes = (size_t)s->max_uri_bytes,
         .max_header_bytes = (size_t)s->max_header_bytes,
         .header_timeout_us = s->header_timeout_us,
         .body_timeout_us = s->body_timeout_us,

@@ -157,6 +157,9 @@ const struct option options[] = {
       .kind = OPTION_NUMBER, .arg = "N", .min = 0, .max = 1000000, .otherwise = "0",
       .help = "Of these, what one address may have; 0: half of them, this machine all.\n"
               "Does not hold for trusted_proxies." },
+    { NAMED("max_uri_bytes", "max-uri-bytes", "JOBD_MAX_URI_BYTES"), AT(max_uri_bytes),
+      .kind = OPTION_BYTES, .arg = "SIZE", .min = KIB, .max = 64 * KIB, .otherwise = "8KiB",
+      .help = "The longest target of a request: its path and query." },
     { NAMED("max_header_bytes", "max-header-bytes", "JOBD_MAX_HEADER_BYTES"),
       AT(max_header_bytes), .kind = OPTION_BYTES, .arg = "SIZE", .min = 4 * KIB, .max = 256 * KIB,
       .otherwise = "12KiB",

@@ -67,6 +67,7 @@ struct settings {
     char *api_keys_file;              /* NULL: none */
     struct text_list cors_origins;
     int64_t max_connections_per_address; /* 0: server/http/connections.h says */
+    int64_t max_uri_bytes;
     int64_t max_header_bytes;
     usec_t header_timeout_us;
     usec_t body_timeout_us;

@@ -90,8 +90,8 @@ struct http_certificate {
     size_t count;
     char names[HTTP_CERT_NAMES_MAX][HTTP_CERT_NAME_SIZE];
 };
-/* Lives as long as the connection. NULL: there is none, none that tls_client_ca has signed, or it
- * has no name. */
+/* Lives as long as the connection. NULL: there is none, none that tls_client_ca has signed, or
+ * it has no name. */
 const struct http_certificate *http_client_certificate(const struct http_req *rq);
 /* Who has sent it (server/http/peer.h). On the HTTP thread. */
 const struct http_peer *http_peer(struct http_req *rq);

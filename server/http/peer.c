@@ -24,6 +24,7 @@ void trusted_proxies_fini(struct trusted_proxies *tp)
 struct seen {
     struct forwarded standard; /* Forwarded */
     struct forwarded x;        /* X-Forwarded-For */
+    bool x_proto;              /* X-Forwarded-Proto came */
     bool x_https;
 };
 
@@ -39,8 +40,10 @@ static enum MHD_Result see(void *cls, enum MHD_ValueKind kind, const char *name,
         forwarded_feed(&seen->standard, value);
     else if (strcasecmp(name, "X-Forwarded-For") == 0)
         forwarded_feed_x(&seen->x, value);
-    else if (strcasecmp(name, "X-Forwarded-Proto") == 0)
+    else if (strcasecmp(name, "X-Forwarded-Proto") == 0) {
+        seen->x_proto = true;
         seen->x_https = forwarded_x_proto_is_https(value);
+    }
     return MHD_YES;
 }
 
@@ -64,7 +67,10 @@ static void ask_proxy(struct MHD_Connection *connection, const struct trusted_pr
         peer->client = has_standard ? standard : x;
         peer->has_client = true;
     }
-    peer->https = seen.standard.present ? forwarded_is_https(&seen.standard) : seen.x_https;
+    if (seen.standard.present)
+        peer->https = forwarded_is_https(&seen.standard);
+    else if (seen.x_proto)
+        peer->https = seen.x_https;
 }
 
 void peer_find(struct MHD_Connection *connection, const struct trusted_proxies *tp,
@@ -76,6 +82,7 @@ void peer_find(struct MHD_Connection *connection, const struct trusted_proxies *
 
     peer.has_direct = info && ip_from_socket(info->client_addr, &peer.direct);
     peer.has_client = peer.has_direct;
+    peer.https = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_PROTOCOL) != NULL;
     peer.client = peer.direct;
     peer.is_proxy =
         tp && (peer.has_direct ? cidr_list_has(&tp->ranges, &peer.direct) : tp->unix_sockets);

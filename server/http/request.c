@@ -13,8 +13,6 @@
 #include "server/http/gunzip.h"
 #include "server/http/ranges.h"
 
-/* Longer request targets are refused; RFC 9110 4.1 asks to take 8000 octets at least. */
-#define URI_MAX_BYTES 8192
 /* A chunked body that is refused has no length to be judged by: it is read on and dropped, so
  * that the client sees the reason, but not for ever. */
 #define DISCARD_MAX_BYTES ((uint64_t)64 << 20)
@@ -80,7 +78,7 @@ struct request *request_new(struct http_thread *thread, struct MHD_Connection *c
     r->rq.service = thread->conf->service;
     r->rq.principal = &principal_anybody;
     r->uri_at = uri;
-    r->uri_too_long = len > URI_MAX_BYTES;
+    r->uri_too_long = len > thread->conf->max_uri_bytes;
     if (r->uri_too_long || len == 0)
         set_uri(r, "/", 1);
     else

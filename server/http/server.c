@@ -231,6 +231,16 @@ static void set_tls(const struct http_daemon *d, struct MHD_OptionItem items[TLS
     items[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 }
 
+/* The default is 16 KiB in all: a target of 8 KiB leaves room for headers of nearly as many. */
+static size_t head_memory_bytes(const struct http_conf *conf)
+{
+    size_t bytes = conf->max_header_bytes;
+
+    if (bytes < conf->max_uri_bytes)
+        bytes = conf->max_uri_bytes;
+    return bytes + MEMORY_FOR_THE_REST_BYTES;
+}
+
 static int daemon_start(struct http_daemon *d, struct errinfo *e)
 {
     struct MHD_OptionItem tls_options[TLS_OPTIONS_MAX];
@@ -243,12 +253,11 @@ static int daemon_start(struct http_daemon *d, struct errinfo *e)
             MHD_USE_TURBO | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC,
         0, on_arrival, d, on_access, d, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        conf->max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        conf->max_header_bytes + MEMORY_FOR_THE_REST_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-        idle_seconds, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, d,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, d, MHD_OPTION_UNESCAPE_CALLBACK,
-        leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY, tls_options,
-        MHD_OPTION_END);
+        conf->max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_memory_bytes(conf),
+        MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_URI_LOG_CALLBACK,
+        on_request_line, d, MHD_OPTION_NOTIFY_COMPLETED, on_completed, d,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0,
+        MHD_OPTION_ARRAY, tls_options, MHD_OPTION_END);
     if (!d->mhd)
         return err_sys(e, "start the HTTP server");
     return 0;
@@ -313,6 +322,8 @@ int http_server_new(const struct http_conf *conf, struct http_server **ret_serve
 
     s->conf = *conf;
     s->bodies.max = conf->max_bodies_bytes;
+    if (s->conf.max_uri_bytes == 0)
+        s->conf.max_uri_bytes = HTTP_URI_BYTES;
     if (s->conf.max_header_bytes == 0)
         s->conf.max_header_bytes = HTTP_HEADER_BYTES;
     s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -47,6 +47,7 @@ struct http_auth {
     void (*release)(void *ctx, const struct principal *p);
     void *ctx;
 };
+#define HTTP_URI_BYTES    ((size_t)8 * 1024) /* RFC 9110 4.1 asks for 8000 at least */
 #define HTTP_HEADER_BYTES ((size_t)12 * 1024)
 
 struct http_conf {
@@ -64,6 +65,7 @@ struct http_conf {
     unsigned threads;         /* for each listening socket; 0 is 1 */
     usec_t idle_timeout_us;   /* keep-alive: longer than a gateway's, so that it is the one to
                                  close */
+    size_t max_uri_bytes;     /* of the request target; 0: HTTP_URI_BYTES */
     size_t max_header_bytes;  /* all header lines together; 0: HTTP_HEADER_BYTES */
     usec_t header_timeout_us; /* server/http/connections.h */
     usec_t body_timeout_us;

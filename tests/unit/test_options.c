@@ -83,10 +83,10 @@ static void the_words_of_a_choice_are_in_the_order_of_their_enum(void **state)
         const char *flag, *word;
         int value;
     } words[] = {
-        { "durability", "full", STORE_FULL }, { "durability", "relaxed", STORE_RELAXED },
-        { "log-level", "debug", LOG_DEBUG },  { "log-level", "info", LOG_INFO },
-        { "log-level", "warn", LOG_WARN },    { "log-level", "error", LOG_ERROR },
-        { "auth", "auto", AUTH_AUTO },        { "auth", "none", AUTH_NONE },
+        { "durability", "full", STORE_FULL },  { "durability", "relaxed", STORE_RELAXED },
+        { "log-level", "debug", LOG_DEBUG },   { "log-level", "info", LOG_INFO },
+        { "log-level", "warn", LOG_WARN },     { "log-level", "error", LOG_ERROR },
+        { "auth", "auto", AUTH_AUTO },         { "auth", "none", AUTH_NONE },
         { "auth", "required", AUTH_REQUIRED },
     };
 
