@@ -263,7 +263,6 @@ static void large_args_are_checked_in_a_bounded_time(void **state)
         "{\"items\":{\"type\":\"string\",\"pattern\":\"^((a|b)*?c?){100}$\",\"maxLength\":1},"
         "\"uniqueItems\":true}");
     AUTO(args_schema) struct args_schema *numbers = compile("{\"items\":{\"enum\":[-1]}}");
-    AUTO_FINI(buf) struct buf text = { 0 };
     AUTO_FINI(faults) struct faults f = { 0 };
     AUTO(json) json_t *args = json_array();
 
