@@ -279,6 +279,7 @@ static void put_links(struct json_put *w, const char *id)
     json_put_end(w);
     json_put_joined(w, "attempts", self, "/attempts");
     json_put_joined(w, "artifacts", self, "/artifacts");
+    json_put_joined(w, "events", self, "/events");
     json_put_end(w);
 }
 

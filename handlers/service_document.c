@@ -18,6 +18,7 @@ static json_t *encode_links(void)
     } links[] = {
         { "self", "/" },
         { "jobs", "/v1/jobs" },
+        { "events", "/v1/events" },
         { "functions", "/v1/functions" },
         { "workers", "/v1/workers" },
         { "livez", "/livez" },

@@ -20,9 +20,9 @@ static const char config[] =
 
 static void the_root_leads_to_everything(void **state)
 {
-    static const char *const links[] = { "self",        "jobs",    "functions", "workers",
-                                         "livez",       "readyz",  "openapi",   "docs",
-                                         "api_catalog", "problems" };
+    static const char *const links[] = { "self",    "jobs",        "events",  "functions",
+                                         "workers", "livez",       "readyz",  "openapi",
+                                         "docs",    "api_catalog", "problems" };
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
 

@@ -20,7 +20,9 @@
     "/logs/stderr\"},"                                                                         \
     "\"attempts\":\"/v1/jobs/" ID_TEXT                                                         \
     "/attempts\","                                                                             \
-    "\"artifacts\":\"/v1/jobs/" ID_TEXT "/artifacts\"}"
+    "\"artifacts\":\"/v1/jobs/" ID_TEXT                                                        \
+    "/artifacts\","                                                                            \
+    "\"events\":\"/v1/jobs/" ID_TEXT "/events\"}"
 #define NO_LOGS                                                                                \
     "\"logs\":{\"stdout_bytes\":0,\"stderr_bytes\":0,\"stdout_total_bytes\":0,"                \
     "\"stderr_total_bytes\":0,\"truncated\":false}"
