@@ -97,8 +97,12 @@ int idempotency_enter(struct idempotency *i, const struct http_req *rq, struct h
     char key[IDEMPOTENCY_KEY_MAX + 1];
     int r;
 
-    if (!value)
+    if (!value && !common_service(rq)->require_idempotency_key)
         return 0;
+    if (!value)
+        return err_set(&rs->err, ERR_IDEMPOTENCY_KEY_REQUIRED,
+                       "this server wants an Idempotency-Key with each request that creates "
+                       "something: take a new one for each, such as a UUID");
     r = idempotency_key_parse(value, key, &rs->err);
     if (r < 0)
         return r;

@@ -66,8 +66,9 @@ typedef void (*idempotency_encode)(const struct engine_request *rq,
 
 /* What a handler does once it has the body and before it judges it. Returns 0: go on, with
  * request->idempotency set when there is a key; IDEMPOTENCY_REPLAYED: engine.record is the
- * answer that was given before. ERR_IDEMPOTENCY_KEY, ERR_IDEMPOTENCY_PROGRESS,
- * ERR_IDEMPOTENCY_REUSED, or what the store says. encode is that of engine/engine.h. */
+ * answer that was given before. ERR_IDEMPOTENCY_KEY, ERR_IDEMPOTENCY_KEY_REQUIRED,
+ * ERR_IDEMPOTENCY_PROGRESS, ERR_IDEMPOTENCY_REUSED, or what the store says. encode is that of
+ * engine/engine.h. */
 int idempotency_begin(struct idempotency *i, const struct http_req *rq, struct http_resp *rs,
                       const json_t *body, struct engine_request *request,
                       idempotency_encode encode);

@@ -32,6 +32,7 @@ struct service {
     size_t max_batch_jobs;
     struct flights *flights;
     usec_t idempotency_ttl_us;
+    bool require_idempotency_key;
     struct token_key
         cursor_key; /* token_key_load(paths_token_key()): cursors outlive the front */
     /* Keys were changed in the ledger: from now on that counts for requests. */

@@ -343,6 +343,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .max_batch_jobs = (size_t)s->max_batch_jobs,
         .flights = &f->flights,
         .idempotency_ttl_us = s->idempotency_ttl_us,
+        .require_idempotency_key = s->require_idempotency_key,
     };
     f->followers.max = 1 + (unsigned)(s->max_connections / 4); /* each keeps a connection */
     r = config_trusted_proxies(s, &f->trusted_proxies, e);

@@ -48,6 +48,7 @@ struct settings {
     usec_t retention_us; /* 0: for ever */
     int64_t max_waiting_jobs;
     usec_t idempotency_ttl_us;
+    bool require_idempotency_key;
     int64_t max_body_bytes;
     int64_t max_batch_body_bytes;
     int64_t max_bodies_bytes;

@@ -431,6 +431,26 @@ static void an_answer_is_forgotten_after_its_time(void **state)
     assert_int_equal(count_remembered(a), 1);
 }
 
+static void a_server_may_want_a_key(void **state)
+{
+    struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    api_stop(a, SIGTERM);
+    api_reconfigure(a, "allow_commands: true\nrequire_idempotency_key: true\n");
+    api_start(a);
+    api_post(a, "/v1/jobs", LATER, &r);
+    assert_problem(&r, 400, "idempotency-key-required");
+    api_post(a, "/v1/jobs:batchCreate", "{\"jobs\":[" LATER "]}", &r);
+    assert_problem(&r, 400, "idempotency-key-required");
+    api_post(a, "/v1/jobs?validate_only=true", LATER, &r);
+    assert_status(&r, 200);
+    send_keyed(a, "wanted", LATER, &r);
+    assert_status(&r, 202);
+    api_post(a, api_job_path(api_text(&r, "id"), ":cancel"), NULL, &r);
+    assert_status(&r, 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +469,7 @@ int main(void)
         cmocka_unit_test(answers_are_remembered_after_a_restart),
         cmocka_unit_test(who_repeats_a_request_after_a_crash_gets_the_answer_of_its_job),
         cmocka_unit_test(an_answer_is_forgotten_after_its_time),
+        cmocka_unit_test(a_server_may_want_a_key),
     };
 
     api_configure(config);
