@@ -1,6 +1,7 @@
 /* listJobAttempts, getJobAttempt, and what leads to more than one attempt: retries by cause,
  * limits and policies of functions and jobs. */
 #include "tests/support/api.h"
+#include "tests/support/proc.h"
 
 #include <signal.h>
 #include <string.h>
@@ -272,6 +273,8 @@ static void kill_worker(const struct api *a, const char *id, int attempt)
         api_await_state(a, id, "running", &r);
         if (api_number(&r, "attempt") != attempt)
             continue;
+        /* One that it has not begun would be queued again. */
+        (void)proc_await_child((pid_t)api_number(&r, "worker.pid"), "sleep");
         assert_int_equal(kill((pid_t)api_number(&r, "worker.pid"), SIGKILL), 0);
         return;
     }
@@ -284,7 +287,7 @@ static void a_job_that_lost_its_worker_is_tried_again(void **state)
     char id[API_ID_SIZE];
 
     (void)api_submit(a,
-                     "{\"command\":[\"sh\",\"-c\",\"test $JOBD_ATTEMPT -ge 2 || sleep 60\"],"
+                     "{\"command\":[\"sh\",\"-c\",\"test $JOBD_ATTEMPT -ge 2 || exec sleep 60\"],"
                      "\"retry\":{\"max_attempts\":2,\"initial_delay_seconds\":0.01}}",
                      id);
     kill_worker(a, id, 1);
