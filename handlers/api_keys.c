@@ -72,7 +72,7 @@ int h_list_api_keys(struct http_req *rq, struct http_resp *rs)
 int h_get_api_key(struct http_req *rq, struct http_resp *rs)
 {
     AUTO_FINI(api_keys) struct api_keys keys = { 0 };
-    const struct api_key *key;
+    const struct api_key *key = NULL;
     int r;
 
     r = common_no_query(rq, rs);
@@ -185,7 +185,7 @@ static int rotated(struct http_req *rq, struct http_resp *rs)
 {
     const struct changing *c = rq->state;
     AUTO_FINI(api_keys) struct api_keys keys = { 0 };
-    const struct api_key *key;
+    const struct api_key *key = NULL;
     int r = c->request.rq.result;
 
     if (r < 0) {
@@ -194,7 +194,7 @@ static int rotated(struct http_req *rq, struct http_resp *rs)
     }
     tell_keys_changed(rq);
     r = find_key(rq, c->request.key.id, &keys, &key, &rs->err);
-    return r < 0 ? r : reply_with_token(rs, 200, key, c->token);
+    return r < 0 || !key ? r : reply_with_token(rs, 200, key, c->token);
 }
 
 static int take_id(const struct http_req *rq, struct api_key *key, struct errinfo *e)
@@ -211,11 +211,11 @@ static int take_id(const struct http_req *rq, struct api_key *key, struct errinf
 static int check_within(const struct http_req *rq, const char *id, struct errinfo *e)
 {
     AUTO_FINI(api_keys) struct api_keys keys = { 0 };
-    const struct api_key *key;
+    const struct api_key *key = NULL;
     int r;
 
     r = find_key(rq, id, &keys, &key, e);
-    if (r < 0 || api_key_is_within(&key->grant, rq->principal))
+    if (r < 0 || !key || api_key_is_within(&key->grant, rq->principal))
         return r;
     return err_set(e, ERR_INSUFFICIENT_SCOPE, "this key allows what your credential does not");
 }

@@ -22,76 +22,77 @@ struct auth {
     int64_t own_uid;
 };
 
-/* -- who it is: each returns a caller, NULL for another one to be asked, or sets *ret_result --
- */
+/* -- who it is ---------------------------------------------------------------------------- */
 
-static struct caller *by_key(struct auth *a, struct http_req *rq, int *ret_result,
-                             struct errinfo *e)
+struct question {
+    struct auth *auth;
+    struct http_req *rq;
+    int result; /* < 0: nobody, whatever the others would say */
+    struct errinfo *e;
+};
+
+/* Each of the ways returns a caller, or NULL: the next one is asked, unless result says more.
+ */
+static struct caller *by_key(struct question *q)
 {
-    const char *token = http_bearer(rq);
+    const char *token = http_bearer(q->rq);
     struct caller *c;
 
     if (!token || !text_starts(token, API_KEY_PREFIX, NULL))
         return NULL;
-    c = keyring_find(a->keyring, token, clock_wall_us());
+    c = keyring_find(q->auth->keyring, token, clock_wall_us());
     if (!c)
-        *ret_result =
-            err_set(e, ERR_BAD_CREDENTIAL, "the key is not known, has expired or was revoked");
+        q->result = err_set(q->e, ERR_BAD_CREDENTIAL,
+                            "the key is not known, has expired or was revoked");
     return c;
 }
 
-static struct caller *by_gateway(struct auth *a, struct http_req *rq, int *ret_result,
-                                 struct errinfo *e)
+static struct caller *by_gateway(struct question *q)
 {
     const char *name = NULL;
     struct caller *c;
 
-    if (!a->identity_header || !http_peer(rq)->is_proxy)
+    if (!q->auth->identity_header || !http_peer(q->rq)->is_proxy)
         return NULL;
-    *ret_result = http_single_header(rq, a->identity_header, &name, e);
-    if (*ret_result < 0 || !name || *name == '\0')
+    q->result = http_single_header(q->rq, q->auth->identity_header, &name, q->e);
+    if (q->result < 0 || !name || *name == '\0')
         return NULL;
-    c = identities_find(&a->identities, IDENTITY_HEADER, name);
+    c = identities_find(&q->auth->identities, IDENTITY_HEADER, name);
     if (!c)
-        *ret_result = err_set(e, ERR_BAD_CREDENTIAL, "nothing is granted to this identity");
+        q->result = err_set(q->e, ERR_BAD_CREDENTIAL, "nothing is granted to this identity");
     return c;
 }
 
 /* The name itself counts more than "*", and that for the first name. */
-static struct caller *by_certificate(struct auth *a, struct http_req *rq, int *ret_result,
-                                     struct errinfo *e)
+static struct caller *by_certificate(struct question *q)
 {
-    const struct http_certificate *cert = http_client_certificate(rq);
+    const struct identities *list = &q->auth->identities;
+    const struct http_certificate *cert = http_client_certificate(q->rq);
 
-    (void)ret_result;
-    (void)e;
     if (!cert)
         return NULL;
     for (size_t i = 0; i < cert->count; i++)
-        if (identities_know(&a->identities, IDENTITY_CERT, cert->names[i]))
-            return identities_find(&a->identities, IDENTITY_CERT, cert->names[i]);
-    return identities_find(&a->identities, IDENTITY_CERT, cert->names[0]);
+        if (identities_know(list, IDENTITY_CERT, cert->names[i]))
+            return identities_find(list, IDENTITY_CERT, cert->names[i]);
+    return identities_find(list, IDENTITY_CERT, cert->names[0]);
 }
 
-static struct caller *by_uid(struct auth *a, struct http_req *rq, int *ret_result,
-                             struct errinfo *e)
+static struct caller *by_uid(struct question *q)
 {
     char name[24];
     struct caller *c;
     int64_t uid;
 
-    (void)ret_result;
-    (void)e;
-    if (http_peer(rq)->has_direct)
+    if (http_peer(q->rq)->has_direct)
         return NULL;
-    uid = http_peer_uid(rq);
+    uid = http_peer_uid(q->rq);
     if (uid < 0)
         return NULL;
     (void)snprintf(name, sizeof name, "%" PRId64, uid);
-    c = identities_find(&a->identities, IDENTITY_UID, name);
+    c = identities_find(&q->auth->identities, IDENTITY_UID, name);
     /* A gateway speaks for others: what it does not vouch for is nobody's. */
-    if (!c && (uid == 0 || uid == a->own_uid) && !http_peer(rq)->is_proxy)
-        return caller_ref(a->owner);
+    if (!c && (uid == 0 || uid == q->auth->own_uid) && !http_peer(q->rq)->is_proxy)
+        return caller_ref(q->auth->owner);
     return c;
 }
 
@@ -105,21 +106,19 @@ static bool is_required(void *ctx)
 static int recognize(void *ctx, struct http_req *rq, const struct principal **ret_principal,
                      struct errinfo *e)
 {
-    static struct caller *(*const ways[])(struct auth *, struct http_req *, int *,
-                                          struct errinfo *) = { by_key, by_gateway,
-                                                                by_certificate, by_uid };
-    struct auth *a = ctx;
+    static struct caller *(*const ways[])(struct question *) = { by_key, by_gateway,
+                                                                 by_certificate, by_uid };
+    struct question q = { .auth = ctx, .rq = rq, .e = e };
 
-    if (!is_required(a)) {
+    if (!is_required(ctx)) {
         *ret_principal = &principal_anybody;
         return 0;
     }
     for (size_t i = 0; i < COUNT_OF(ways); i++) {
-        int result = 0;
-        struct caller *c = ways[i](a, rq, &result, e);
+        struct caller *c = ways[i](&q);
 
-        if (result < 0)
-            return result;
+        if (q.result < 0)
+            return q.result;
         if (c) {
             *ret_principal = caller_principal(c);
             return 0;

@@ -150,7 +150,9 @@ int healthcheck(const char *target, const char *data_dir, usec_t timeout_us, str
         target = from_file;
     }
     if (text_starts(target, "https://", &target))
-        target = with_tls = mem_printf("tls:%s", target);
+        with_tls = mem_printf("tls:%s", target);
+    if (with_tls)
+        target = with_tls;
     (void)text_starts(target, "http://", &target);
     text = mem_dup(target,
                    text_starts(target, "unix:", NULL) ? strlen(target) : strcspn(target, "/"));

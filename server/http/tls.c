@@ -1,5 +1,6 @@
 #include "server/http/tls.h"
 
+#include <assert.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdint.h>
@@ -31,6 +32,7 @@ static int read_pem(const char *path, const char *what, char **ret_text, struct 
 
 static gnutls_datum_t datum(const char *text)
 {
+    assert(text);
     return (gnutls_datum_t){ .data = (unsigned char *)(uintptr_t)text,
                              .size = (unsigned)strlen(text) };
 }

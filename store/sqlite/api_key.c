@@ -229,7 +229,7 @@ static int read_set(struct db *db, struct api_keys *ret_keys, int64_t *ret_versi
                     struct errinfo *e)
 {
     AUTO_FINI(api_keys) struct api_keys keys = { 0 };
-    int64_t version;
+    int64_t version = 0;
     int r;
 
     r = read_version(db, &version, e);

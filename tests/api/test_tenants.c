@@ -130,9 +130,11 @@ static void ask(const struct api *a, const struct http_route *route, const char 
     if (route->body == BODY_MERGE_PATCH)
         q.body = "{\"priority\":7}";
     else if (strstr(route->path, ":batch") && !strstr(route->path, ":batchCreate"))
-        q.body = body = mem_printf("{\"ids\":[\"%s\"]}", job);
+        body = mem_printf("{\"ids\":[\"%s\"]}", job);
     else if (route->body != BODY_NONE)
         q.body = "{}";
+    if (body)
+        q.body = body;
     api_send(a, &q, ret_reply);
 }
 

@@ -13,8 +13,6 @@
 
 #define WORDS_MAX 32
 
-extern char **environ;
-
 /* Words are separated by blanks. Returns the exit code. */
 static int run(const char *words)
 {
@@ -34,6 +32,8 @@ static int run(const char *words)
         argv[argc] = w;
         w = end;
     }
+    if (!argv[0])
+        return -1;
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     (void)posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);

@@ -12,8 +12,6 @@
 
 #define WORDS_MAX 24
 
-extern char **environ;
-
 static const char *program(void)
 {
     const char *path = getenv("JOBD_BIN"); /* NOLINT(concurrency-mt-unsafe) */
