@@ -45,7 +45,10 @@ static int files_of(const struct api *a, const char *id)
 
 static void assert_gone(const struct api *a, const char *id)
 {
-    static const char *const below[] = { "", "/result", "/logs/stdout", "/attempts" };
+    static const char *const below[] = {
+        "",           "/result",      "/logs/stdout", "/attempts", "/attempts/1",
+        "/artifacts", "/artifacts/a", "/events"
+    };
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
 
     for (size_t i = 0; i < COUNT_OF(below); i++) {
