@@ -85,7 +85,8 @@ const struct option options[] = {
     { NAMED("max_batch_body_bytes", "max-batch-body-bytes", "JOBD_MAX_BATCH_BODY_BYTES"),
       AT(max_batch_body_bytes), .kind = OPTION_BYTES, .arg = "SIZE", .min = KIB, .max = GIB,
       .otherwise = "64MiB",
-      .help = "The same for a batch of jobs, each of which may have max_body_bytes." },
+      .help = "The same for a batch of jobs, each of which may have max_body_bytes. While one is\n"
+              "written all other changes wait: some 10 ms for each MiB." },
     { NAMED("max_bodies_bytes", "max-bodies-bytes", "JOBD_MAX_BODIES_BYTES"), AT(max_bodies_bytes),
       .kind = OPTION_BYTES, .arg = "SIZE", .min = MIB, .max = 1024 * GIB, .otherwise = "256MiB",
       .help = "What the bodies of all requests may take in memory together (but never less than\n"
