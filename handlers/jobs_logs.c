@@ -1,5 +1,5 @@
 /* GET /v1/jobs/{id}/logs/{stream} (getJobLog): what an attempt wrote, as far as it is; with
- * `follow` also what it is going to write.
+ * `follow` also what it is going to write, with `wait` once it has ended.
  *
  * Once the attempt has ended the log is a representation like any other: it has an ETag, and
  * ranges are of its bytes, the lines that tell of gaps included. While it runs, and for a
@@ -10,12 +10,15 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "handlers/common.h"
 #include "handlers/follow.h"
 #include "handlers/output.h"
 #include "handlers/representation.h"
+#include "handlers/waiting.h"
 
 #define CONTENT_TYPE   "text/plain; charset=utf-8"
 #define TAIL_LINES_MAX 1000000
@@ -28,6 +31,7 @@ struct wish {
     int attempt;        /* 0: the last one */
     int64_t tail_lines; /* 0: all */
     bool follow;
+    struct waiting waiting;
 };
 
 /* -- what is asked for -----------------------------------------------------------------------
@@ -49,7 +53,7 @@ static int read_follow(const struct http_req *rq, struct http_resp *rs, bool *re
 
 static int read_wish(const struct http_req *rq, struct http_resp *rs, struct wish *w)
 {
-    static const char *const known[] = { "attempt", "follow", "tail_lines", NULL };
+    static const char *const known[] = { "attempt", "follow", "tail_lines", "wait", NULL };
     int64_t attempt = 0;
     int stream;
     int r;
@@ -71,7 +75,10 @@ static int read_wish(const struct http_req *rq, struct http_resp *rs, struct wis
     r = common_number(rq, rs, "tail_lines", TAIL_LINES_MAX, &w->tail_lines);
     if (r < 0)
         return r;
-    return read_follow(rq, rs, &w->follow);
+    r = read_follow(rq, rs, &w->follow);
+    if (r < 0)
+        return r;
+    return waiting_parse(&w->waiting, rq, rs);
 }
 
 /* -- a log that has ended, or what is there of one that has not -------------------------------
@@ -222,22 +229,42 @@ static int read_output(const struct http_req *rq, struct http_resp *rs, struct w
     return r;
 }
 
-int h_get_job_log(struct http_req *rq, struct http_resp *rs)
+/* At first, and after each wake: with `wait` until the attempt has ended. Whoever follows needs
+ * not wait for it. */
+static int fetch(struct http_req *rq, struct http_resp *rs)
 {
+    struct wish *w = rq->state;
+    struct wish now = *w; /* the last attempt may be another one at each call */
     AUTO_FINI(job) struct job job = { 0 };
     AUTO_FINI(kept_output) struct kept_output o = { .file = { .fd = -1 } };
+    int r;
+
+    rq->next = fetch;
+    r = w->follow ? 0 : waiting_arm(&w->waiting, rq, w->id, true, &rs->err);
+    if (r < 0)
+        return r;
+    r = read_output(rq, rs, &now, &job, &o);
+    if (waiting_goes_on(&w->waiting, r < 0 || o.complete))
+        return HTTP_PENDING;
+    if (r < 0)
+        return r;
+    waiting_set_applied(&w->waiting, rs);
+    if (w->follow || w->tail_lines > 0)
+        return reply_from(rq, rs, &now, &job, &o);
+    if (o.complete)
+        return reply_ended(rq, rs, &now, &o);
+    return reply_growing(rq, rs, &now, &job, &o);
+}
+
+int h_get_job_log(struct http_req *rq, struct http_resp *rs)
+{
     struct wish w = { 0 };
     int r;
 
     r = read_wish(rq, rs, &w);
     if (r < 0)
         return r;
-    r = read_output(rq, rs, &w, &job, &o);
-    if (r < 0)
-        return r;
-    if (w.follow || w.tail_lines > 0)
-        return reply_from(rq, rs, &w, &job, &o);
-    if (o.complete)
-        return reply_ended(rq, rs, &w, &o);
-    return reply_growing(rq, rs, &w, &job, &o);
+    rq->state = mem_dup(&w, sizeof w);
+    rq->state_free = free;
+    return fetch(rq, rs);
 }

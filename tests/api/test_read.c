@@ -216,6 +216,27 @@ static void a_wait_ends_in_the_redirect(void **state)
     assert_header(&r, "Location", api_job_path(id, "/result"));
 }
 
+static void a_wait_for_a_log_ends_with_the_attempt(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char id[API_ID_SIZE];
+
+    (void)api_submit(a, "{\"command\":[\"sh\",\"-c\",\"sleep 0.2; echo done\"]}", id);
+    get_with(a, api_job_path(id, "/logs/stdout"), "Prefer: wait=50", NULL, &r);
+    assert_status(&r, 200);
+    assert_string_equal(r.body, "done\n");
+    assert_non_null(api_header(&r, "ETag"));
+    assert_header(&r, "Preference-Applied", "wait=50");
+
+    (void)api_submit(a, "{\"function\":\"hello\",\"delay_seconds\":3600}", id);
+    api_get(a, api_job_path(id, "/logs/stdout?wait=0"), &r);
+    assert_status(&r, 200);
+    assert_string_equal(r.body, "");
+    api_get(a, api_job_path(id, "/logs/stdout?wait=x"), &r);
+    assert_problem(&r, 400, "invalid-parameter");
+}
+
 /* -- not again ------------------------------------------------------------------------------
  */
 
@@ -307,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_job_is_read_in_views_and_fields),
         cmocka_unit_test(a_job_that_has_ended_leads_to_its_result_when_it_is_asked_to),
         cmocka_unit_test(a_wait_ends_in_the_redirect),
+        cmocka_unit_test(a_wait_for_a_log_ends_with_the_attempt),
         cmocka_unit_test(what_has_not_changed_is_not_sent_again),
         cmocka_unit_test(whatever_is_asked_of_a_removed_job_is_gone),
     };
