@@ -63,8 +63,9 @@ static void a_result_and_a_log_are_read_in_ranges(void **state)
         { "Range: lines=1-2", 200, NULL, "hello world\n" },
         { "Range: bytes=12-", 416, "bytes */12", NULL },
     };
-    const char *const paths[] = { api_job_path(hello, "/result"),
-                                  api_job_path(hello, "/logs/stdout") };
+    AUTO(mem) char *result = mem_str(api_job_path(hello, "/result"));
+    AUTO(mem) char *log = mem_str(api_job_path(hello, "/logs/stdout"));
+    const char *const paths[] = { result, log };
     const struct api *a = *state;
 
     for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
