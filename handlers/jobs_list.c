@@ -1,9 +1,12 @@
-/* GET /v1/jobs (listJobs): jobs that match, a page at a time. */
+/* GET /v1/jobs (listJobs) and GET /v1/batches/{id}/jobs (listBatchJobs): jobs that match, a
+ * page at a time. */
 #include "handlers/handlers.h"
 
 #include <endian.h>
 
+#include "base/mem.h"
 #include "base/text.h"
+#include "handlers/batches.h"
 #include "handlers/common.h"
 #include "handlers/job_filter.h"
 #include "handlers/job_view.h"
@@ -156,21 +159,46 @@ static int reply(struct asked *a, const struct http_req *rq, struct http_resp *r
     return listing_reply(&a->listing, rq, rs, items, last, len);
 }
 
-int h_list_jobs(struct http_req *rq, struct http_resp *rs)
+/* batch: whose members only; NULL: the client says which jobs. */
+static int list(struct http_req *rq, struct http_resp *rs, const char *path,
+                const struct uuid7 *batch)
 {
     AUTO_FINI(store_page) struct store_page page = { 0 };
-    AUTO_FINI(asked)
-    struct asked a = { .listing = { .path = "/v1/jobs", .of = FIELDS_JOB } };
+    AUTO_FINI(asked) struct asked a = { .listing = { .path = path, .of = FIELDS_JOB } };
     uint64_t last[2];
     int r;
 
     r = decode(&a, rq, rs);
     if (r < 0)
         return r;
+    if (batch)
+        a.query.filter.batch = *batch;
     r = read(&a, rq, rs, &page);
     if (r < 0)
         return r;
     last[0] = htobe64((uint64_t)page.next.value);
     last[1] = htobe64((uint64_t)page.next.key);
     return reply(&a, rq, rs, &page, page.next.key > 0 ? last : NULL, sizeof last);
+}
+
+int h_list_jobs(struct http_req *rq, struct http_resp *rs)
+{
+    return list(rq, rs, "/v1/jobs", NULL);
+}
+
+int h_list_batch_jobs(struct http_req *rq, struct http_resp *rs)
+{
+    AUTO(mem) char *path = NULL;
+    AUTO_FINI(batch) struct batch b = { 0 };
+    char text[UUID7_TEXT_SIZE];
+    struct uuid7 id;
+    int r;
+
+    r = batches_id(rq, &id, &rs->err);
+    if (r == 0)
+        r = batches_read(rq, id, &b, &rs->err);
+    if (r < 0)
+        return r;
+    path = mem_printf("/v1/batches/%s/jobs", uuid7_format(id, text));
+    return list(rq, rs, path, &id);
 }

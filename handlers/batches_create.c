@@ -1,0 +1,139 @@
+/* POST /v1/batches (createBatch) and POST /v1/batches/{id}/jobs (addBatchJobs). */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "domain/batch_json.h"
+#include "domain/json_text.h"
+#include "handlers/batch_body.h"
+#include "handlers/batches.h"
+#include "handlers/handlers.h"
+#include "handlers/idempotency.h"
+
+/* On the engine thread. */
+static void on_done(struct engine_request *request)
+{
+    http_resume(request->ctx);
+}
+
+/* -- a new one ------------------------------------------------------------------------------
+ */
+
+struct creation {
+    struct batch_create_request request;
+    struct idempotency idempotency;
+};
+
+static void creation_free(void *state)
+{
+    struct creation *c = state;
+
+    idempotency_end(&c->idempotency);
+    batch_jobs_fini(&c->request.jobs);
+    for (int i = 0; i < BATCH_SPEC_MAX_; i++)
+        batch_job_fini(&c->request.specs[i]);
+    batch_fini(&c->request.batch);
+    free(c);
+}
+
+static int committed(struct http_req *rq, struct http_resp *rs)
+{
+    struct creation *c = rq->state;
+
+    idempotency_land(&c->idempotency);
+    if (c->request.rq.result < 0) {
+        rs->err = c->request.rq.err;
+        return c->request.rq.result;
+    }
+    return batches_reply_now(rq, rs, 202, c->request.batch.id, true);
+}
+
+/* On the engine thread: the answer, should the request come again. */
+static void remember(const struct engine_request *request, struct idempotency_record *record)
+{
+    const struct batch *b = &((const struct batch_create_request *)request)->batch;
+    AUTO(json) json_t *json = batch_encode(b);
+    char id[UUID7_TEXT_SIZE];
+
+    record->status = 202;
+    record->location = mem_printf("/v1/batches/%s", uuid7_format(b->id, id));
+    record->answer = json_text_dump(json, &record->answer_len);
+}
+
+int h_create_batch(struct http_req *rq, struct http_resp *rs)
+{
+    AUTO(json) json_t *body = NULL;
+    struct creation *c;
+    int r;
+
+    r = common_no_query(rq, rs);
+    if (r < 0)
+        return r;
+    c = mem_new0(sizeof *c);
+    rq->state = c;
+    rq->state_free = creation_free;
+    r = http_body_json(rq, &body, &rs->err);
+    if (r == 0)
+        r = idempotency_begin(&c->idempotency, rq, rs, body ? body : json_null(),
+                              &c->request.rq, remember);
+    if (r == IDEMPOTENCY_REPLAYED)
+        return idempotency_reply(&c->idempotency, rs);
+    if (r == 0)
+        r = batch_body_decode(rq, rs, body, &c->request);
+    if (r < 0)
+        return r;
+    c->request.batch.tenant = mem_str(rq->principal->tenant);
+    c->request.batch.created_by = mem_str_or_null(rq->principal->key_id);
+    c->request.rq.op = ENGINE_BATCH_CREATE;
+    c->request.rq.done = on_done;
+    c->request.rq.ctx = rq;
+    rq->next = committed;
+    engine_request(common_service(rq)->engine, &c->request.rq);
+    return HTTP_PENDING;
+}
+
+/* -- further members ------------------------------------------------------------------------
+ */
+
+static void addition_free(void *state)
+{
+    struct batch_add_request *request = state;
+
+    batch_jobs_fini(&request->jobs);
+    free(request);
+}
+
+static int added(struct http_req *rq, struct http_resp *rs)
+{
+    const struct batch_add_request *request = rq->state;
+
+    if (request->rq.result < 0) {
+        rs->err = request->rq.err;
+        return request->rq.result;
+    }
+    return batches_reply_now(rq, rs, 202, request->id, true);
+}
+
+int h_add_batch_jobs(struct http_req *rq, struct http_resp *rs)
+{
+    struct batch_add_request *request = mem_new0(sizeof *request);
+    AUTO(json) json_t *body = NULL;
+    int r;
+
+    rq->state = request;
+    rq->state_free = addition_free;
+    r = common_no_query(rq, rs);
+    if (r == 0)
+        r = batches_id(rq, &request->id, &rs->err);
+    if (r == 0)
+        r = http_body_json(rq, &body, &rs->err);
+    if (r == 0)
+        r = batch_body_decode_jobs(rq, rs, body, &request->jobs);
+    if (r < 0)
+        return r;
+    request->rq = (struct engine_request){
+        .op = ENGINE_BATCH_ADD, .tenant = rq->principal->tenant, .done = on_done, .ctx = rq
+    };
+    rq->next = added;
+    engine_request(common_service(rq)->engine, &request->rq);
+    return HTTP_PENDING;
+}
