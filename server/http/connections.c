@@ -40,6 +40,7 @@ struct connection {
     _Atomic(int64_t) deadline_us; /* monotonic; the HTTP thread and the watch exchange it */
     struct address *address;      /* NULL: none, or none that is counted */
     void *note;                   /* see connection_note() */
+    bool asked;                   /* a request of it is, or was, there as a whole */
     struct connection *prev, *next;
 };
 
@@ -52,6 +53,8 @@ struct connections {
     bool stopping;
     pthread_t watch;
     bool has_watch;
+    atomic_uint unasked; /* connections that are not `asked` */
+    _Atomic usec_t last_came_us;
     struct uuid7_gen ids; /* of the watch alone */
 };
 
@@ -250,13 +253,16 @@ struct connection *connection_enter(struct connections *cs, int fd, bool plain,
                                     const struct sockaddr *address)
 {
     struct connection *c = mem_new0(sizeof *c);
+    usec_t now_us = clock_mono_us();
     struct ip_address ip;
 
     c->all = cs;
     c->fd = fd;
     c->plain = plain;
     atomic_store(&c->in_request, true); /* also for what never comes: so it is not silent */
-    atomic_store(&c->deadline_us, clock_mono_us() + cs->conf.header_timeout_us);
+    atomic_store(&c->deadline_us, now_us + cs->conf.header_timeout_us);
+    atomic_store(&cs->last_came_us, now_us);
+    (void)atomic_fetch_add(&cs->unasked, 1);
     (void)pthread_mutex_lock(&cs->mutex);
     if (address && ip_from_socket(address, &ip) && max_of(cs, &ip) > 0)
         c->address = count_in(cs, &ip);
@@ -267,6 +273,19 @@ struct connection *connection_enter(struct connections *cs, int fd, bool plain,
     return c;
 }
 
+static void set_asked(struct connection *c)
+{
+    if (!c->asked)
+        (void)atomic_fetch_sub(&c->all->unasked, 1);
+    c->asked = true;
+}
+
+bool connections_expect(const struct connections *cs, usec_t now_us)
+{
+    return atomic_load(&cs->unasked) > 0 &&
+           now_us - atomic_load(&cs->last_came_us) < CONNECTION_FRESH_US;
+}
+
 void connection_leave(struct connections *cs, struct connection *c)
 {
     if (!c)
@@ -275,6 +294,7 @@ void connection_leave(struct connections *cs, struct connection *c)
     DL_DELETE(cs->list, c);
     count_out(cs, c->address);
     (void)pthread_mutex_unlock(&cs->mutex);
+    set_asked(c);
     free(c->note);
     free(c);
 }
@@ -313,7 +333,10 @@ bool connection_awaits_body(struct connection *c, usec_t began_us, size_t so_far
 
 bool connection_awaits_answer(struct connection *c)
 {
-    return !c || set_deadline(c, NEVER);
+    if (!c)
+        return true;
+    set_asked(c);
+    return set_deadline(c, NEVER);
 }
 
 /* Within idle_timeout_us libmicrohttpd ends who is silent, so only who trickles gets here. */

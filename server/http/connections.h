@@ -50,6 +50,10 @@ bool connections_admit(struct connections *cs, const struct sockaddr *address);
 struct connection *connection_enter(struct connections *cs, int fd, bool plain,
                                     const struct sockaddr *address);
 void connection_leave(struct connections *cs, struct connection *c);
+/* Whether one that came a moment ago (CONNECTION_FRESH_US) has not asked anything yet: whoever
+ * leaves should wait for it. Any thread. */
+#define CONNECTION_FRESH_US (200 * USEC_PER_MS)
+bool connections_expect(const struct connections *cs, usec_t now_us);
 /* Where something can be kept for its life that free() ends; NULL at first. */
 void **connection_note(struct connection *c);
 

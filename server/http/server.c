@@ -359,7 +359,7 @@ void http_server_quiesce(struct http_server *s)
 
 bool http_server_is_serving(const struct http_server *s)
 {
-    return atomic_load(&s->running) > 0;
+    return atomic_load(&s->running) > 0 || connections_expect(s->connections, clock_mono_us());
 }
 
 /* A client that reads its answer slowly must not keep the server from stopping. */

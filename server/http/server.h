@@ -95,7 +95,8 @@ int http_server_new(const struct http_conf *conf, struct http_server **ret_serve
  * whom nobody accepts waits in their queue for the next server. Any thread, any number of
  * times. */
 void http_server_quiesce(struct http_server *s);
-/* Whether a request is between its last byte and the end of its answer. */
+/* Whether a request is between its last byte and the end of its answer, or is to be expected of
+ * a connection that has just come. */
 bool http_server_is_serving(const struct http_server *s);
 /* All suspended requests must have been resumed. Waits for answers on their way, but no longer
  * than 5 s for slow readers, then closes. NULL is fine. */

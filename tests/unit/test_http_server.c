@@ -1376,6 +1376,34 @@ static void a_client_may_leave_while_its_request_is_suspended(void **state)
 /* -- stopping -------------------------------------------------------------------------------
  */
 
+static void await_serving(bool expected)
+{
+    usec_t end_us = clock_mono_us() + REPLY_WAIT_MS * USEC_PER_MS;
+
+    while (http_server_is_serving(server) != expected)
+        if (clock_mono_us() > end_us)
+            fail_msg("it never was %s", expected ? "serving" : "idle");
+}
+
+/* So that a front that leaves does not close it before it has asked. */
+static void a_connection_that_has_just_come_is_waited_for_but_not_for_long(void **state)
+{
+    struct wire asks, silent;
+
+    (void)state;
+    asks = wire_open();
+    await_serving(true);
+    wire_send(&asks, "GET /text HTTP/1.1\r\n" HOST "\r\n");
+    wire_reply(&asks, false);
+    assert_int_equal(reply.status, 200);
+    await_serving(false);
+    silent = wire_open();
+    await_serving(true);
+    await_serving(false);
+    wire_close(&silent);
+    wire_close(&asks);
+}
+
 static void a_quiescent_server_finishes_what_it_has_and_takes_no_more(void **state)
 {
     struct wire w = wire_open();
@@ -1623,6 +1651,7 @@ int main(void)
         WITH_SERVER(many_requests_may_be_suspended_at_once),
         WITH_TWO_THREADS(many_requests_may_be_suspended_at_once),
         WITH_SERVER(a_client_may_leave_while_its_request_is_suspended),
+        WITH_SERVER(a_connection_that_has_just_come_is_waited_for_but_not_for_long),
         WITH_SERVER(a_quiescent_server_finishes_what_it_has_and_takes_no_more),
         WITH_SERVER(stopping_waits_for_the_answers_on_their_way),
         WITH_TWO_THREADS(stopping_waits_for_the_answers_on_their_way),
