@@ -7,7 +7,7 @@
 #include "engine/removal.h"
 #include "engine/turn.h"
 
-#define PORTION       64  /* jobs, rows: what a sweeper does in one turn at most */
+#define PORTION       32  /* jobs, rows: what a sweeper does in one turn at most */
 #define PORTION_IDLE  256 /* the same when nobody is there to be held up */
 #define PAUSE_FACTOR  4   /* the pause after a portion, in times of what it took */
 #define PAUSE_MIN_US  (1 * USEC_PER_MS)

@@ -20,7 +20,8 @@ int purge_job(struct turn *t, const struct job *job)
         r = store_job_doom(t->en->conf.store, job->id, t->now_us, &t->err);
         return r < 0 ? r : 1;
     }
-    return removal_apply(t, job->id, (enum job_state)state, job->attempt);
+    r = removal_apply(t, job->id, (enum job_state)state, job->attempt);
+    return r < 0 ? r : 0;
 }
 
 int purge_apply(struct turn *t, struct engine_request *base)

@@ -20,7 +20,7 @@ int removal_apply(struct turn *t, struct uuid7 id, enum job_state state, int att
     effects_add(&t->effects, EFFECT_REMOVED, id)->attempt = attempts;
     turn_job_changed(t, id, state); /* whoever waits for it is told that it is gone */
     housekeeping_note(t, SWEEP_TOMBSTONES, t->now_us + HOUSEKEEPING_TOMBSTONE_US);
-    return 0;
+    return attempts > 0;
 }
 
 void removal_publish(struct engine *en, struct uuid7 id, int attempts)

@@ -16,8 +16,8 @@
 struct engine;
 struct turn;
 
-/* Remove a job that is in this final state, of which there were so many attempts. < 0: the
- * store's error. */
+/* Remove a job that is in this final state, of which there were so many attempts. Returns 1
+ * when there are files to follow it, else 0, or < 0: the store's error. */
 int removal_apply(struct turn *t, struct uuid7 id, enum job_state state, int attempts);
 /* It is on disk: its files go. attempts: 0: there are none. */
 void removal_publish(struct engine *en, struct uuid7 id, int attempts);

@@ -14,6 +14,7 @@
 #include "engine/turn.h"
 
 #define ROWS_FACTOR  4 /* rows looked at, for each that may be removed */
+#define FILES_COST   4 /* of the removal of a job with files, in those of one without */
 #define SLACK_PART   64
 #define SLACK_MIN_US (100 * USEC_PER_MS)
 #define SLACK_MAX_US (600 * USEC_PER_SEC)
@@ -28,12 +29,14 @@ struct sweep {
 
 static int remove_ended(struct sweep *s, const struct store_ended *job)
 {
+    size_t cost;
     int r;
 
     r = removal_apply(s->t, job->id, job->state, job->attempt);
     if (r < 0)
         return r;
-    s->room--;
+    cost = r > 0 ? FILES_COST : 1;
+    s->room -= cost < s->room ? cost : s->room;
     return 0;
 }
 
@@ -47,7 +50,7 @@ static int sweep_own(struct sweep *s)
     int r = 0;
 
     n = store_jobs_expired(s->t->en->conf.store, s->t->now_us, items, s->room, &s->t->err);
-    for (int i = 0; i < n && r == 0; i++)
+    for (int i = 0; i < n && r == 0 && s->room > 0; i++)
         r = remove_ended(s, &items[i]);
     return n < 0 ? n : r;
 }
