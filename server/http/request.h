@@ -125,7 +125,7 @@ struct request *request_free(struct request *r);
 /* Release the spare requests of a thread that has ended. */
 void request_free_spares(struct http_thread *thread);
 
-/* Fill r->seen. */
+/* Fill r->seen. (server/http/head.c) */
 void request_scan_headers(struct request *r);
 
 /* The largest body of its route. */
