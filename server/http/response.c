@@ -1,18 +1,17 @@
 #include "server/http/response.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "domain/json_text.h"
 
-#define TAG_BYTES          16
 #define STREAM_BLOCK_BYTES ((size_t)32 * 1024)
 
 /* -- headers --------------------------------------------------------------------------------
@@ -158,13 +157,10 @@ int http_reply_static(struct http_resp *rs, int status, const char *content_type
 static bool is_known(const struct http_req *rq, struct http_resp *rs, const void *bytes,
                      size_t len)
 {
-    unsigned char hash[TAG_BYTES];
-    char text[2 * TAG_BYTES + 1];
-    char tag[2 * TAG_BYTES + 8];
+    char text[DIGEST_TEXT_SIZE];
+    char tag[DIGEST_TEXT_SIZE + 8];
 
-    (void)crypto_generichash(hash, sizeof hash, bytes, len, NULL, 0); /* sizes are right */
-    (void)sodium_bin2hex(text, sizeof text, hash, sizeof hash);
-    (void)snprintf(tag, sizeof tag, "W/\"%s\"", text);
+    (void)snprintf(tag, sizeof tag, "W/\"%s\"", digest_text(bytes, len, text));
     http_set_header(rs, "ETag", "%s", tag);
     return http_none_match(rq, tag);
 }
