@@ -49,6 +49,9 @@ int batch_create_apply(struct turn *t, struct engine_request *base)
 
     if (!submit_has_room(t, base, rq->jobs.count + (size_t)b->array_size))
         return 0;
+    r = depths_admit(t, base, rq->jobs.items, rq->jobs.count);
+    if (r <= 0)
+        return r;
     b->id = uuid7_new(&t->en->ids, t->now_us);
     b->state = b->closed ? BATCH_RUNNING : BATCH_OPEN;
     b->created_at_us = t->now_us;
@@ -81,6 +84,9 @@ int batch_add_apply(struct turn *t, struct engine_request *base)
     }
     if (!submit_has_room(t, base, rq->jobs.count))
         return 0;
+    r = depths_admit(t, base, rq->jobs.items, rq->jobs.count);
+    if (r <= 0)
+        return r;
     return insert_jobs(t, &rq->jobs, rq->id);
 }
 

@@ -3,7 +3,9 @@
 
 #include "store/store_batch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "tests/support/store_fixture.h"
@@ -246,6 +248,66 @@ static void the_oldest_group_is_forgotten(void **state)
     store_failures_fini(&got);
 }
 
+/* One of five faults, said in other words every time. */
+static void say(int i, char *text, size_t room)
+{
+    switch (i % 5) {
+    case 0:
+        (void)snprintf(text, room, "ValueError: row %d is bad", i);
+        break;
+    case 1:
+        (void)snprintf(text, room, "open /srv/in/%d.png: No such file or directory", i);
+        break;
+    case 2:
+        (void)snprintf(text, room, "timeout after %d.5 s for https://example.org/%d", i, i);
+        break;
+    case 3:
+        (void)snprintf(text, room, "KeyError: 'user_%d'", i);
+        break;
+    default:
+        (void)snprintf(text, room, "segfault at 0x7ffe%08x, ip 10.0.0.7", (unsigned)i);
+    }
+}
+
+static struct failure_kind fail_once(int i)
+{
+    struct outcome o = { .cause = CAUSE_EXIT_CODE, .exit_code = 1 };
+    struct failure_kind kind;
+    char text[128];
+
+    say(i, text, sizeof text);
+    o.captures[STREAM_STDERR].data = text;
+    o.captures[STREAM_STDERR].kept_bytes = (int64_t)strlen(text);
+    failure_kind_of(&o, "score", "default", &kind);
+    return kind;
+}
+
+static void a_hundred_thousand_failures_read_as_five_lines(void **state)
+{
+    struct store_fixture *f = *state;
+    struct store_failures got;
+
+    store_fixture_begin(f);
+    for (int i = 0; i < 100000; i++) {
+        struct failure_kind kind = fail_once(i);
+        AUTO_FINI(failure_group) struct failure_group g = new_group(f, kind.fingerprint);
+        int r = store_failure_add(f->st, &g, &f->e);
+
+        store_fixture_set(&g.message, kind.message);
+        if (r == ERR_NOT_FOUND)
+            r = store_failure_insert(f->st, &g, &f->e);
+        assert_int_equal(r, 0);
+    }
+    store_fixture_commit(f);
+    got = read_failures(f, &ALL);
+    assert_int_equal(got.count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(got.items[i].count, 20000);
+        assert_int_equal(got.items[i].sample_count, FAILURE_SAMPLES_MAX);
+    }
+    store_failures_fini(&got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +318,7 @@ int main(void)
         TEST(batches_and_tenants_have_groups_of_their_own),
         TEST(groups_are_filtered),
         TEST(the_oldest_group_is_forgotten),
+        TEST(a_hundred_thousand_failures_read_as_five_lines),
     };
     int failed = 0;
 
