@@ -43,7 +43,7 @@ struct principal {
     uint32_t scopes;    /* bit 1 << enum scope; SCOPE_ADMIN stands for all */
     struct name_set functions;
     struct name_set queues;
-    int64_t rate;          /* requests in each rate_seconds; 0: as the settings say */
+    int64_t rate; /* requests in each rate_seconds; 0: as the settings say */
     int64_t rate_seconds;
     int64_t expires_at_us;        /* wall clock; 0: never */
     const atomic_bool *withdrawn; /* its key was revoked meanwhile; NULL: cannot happen */

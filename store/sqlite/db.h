@@ -23,7 +23,7 @@ struct db {
     struct stmt *statements[DB_STATEMENTS_MAX]; /* hashed by the address of their text */
     unsigned statement_count;
     const char *tenant; /* of a reader: whose jobs it finds by their ids; NULL: all. Borrowed */
-    bool broken; /* a write failed: nothing more is done until the rollback */
+    bool broken;        /* a write failed: nothing more is done until the rollback */
 };
 
 /* The file of a data directory: a heap string that the caller frees. */

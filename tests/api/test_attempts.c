@@ -286,10 +286,11 @@ static void a_job_that_lost_its_worker_is_tried_again(void **state)
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
     char id[API_ID_SIZE];
 
-    (void)api_submit(a,
-                     "{\"command\":[\"sh\",\"-c\",\"test $JOBD_ATTEMPT -ge 2 || exec sleep 60\"],"
-                     "\"retry\":{\"max_attempts\":2,\"initial_delay_seconds\":0.01}}",
-                     id);
+    (void)api_submit(
+        a,
+        "{\"command\":[\"sh\",\"-c\",\"test $JOBD_ATTEMPT -ge 2 || exec sleep 60\"],"
+        "\"retry\":{\"max_attempts\":2,\"initial_delay_seconds\":0.01}}",
+        id);
     kill_worker(a, id, 1);
     api_await(a, id, &r);
     assert_string_equal(api_text(&r, "state"), "succeeded");

@@ -109,7 +109,8 @@ static void the_fingerprint_is_the_same_for_ever(void **state)
     struct outcome o = failed(err);
 
     (void)state;
-    assert_string_equal(fingerprint_format(kind_of(&o, "f", "q").fingerprint, text), "607e71dfc3ce83a4");
+    assert_string_equal(fingerprint_format(kind_of(&o, "f", "q").fingerprint, text),
+                        "607e71dfc3ce83a4");
 }
 
 static void only_16_hexadecimal_digits_are_read_back(void **state)
