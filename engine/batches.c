@@ -1,6 +1,5 @@
 #include "engine/batches.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/crash.h"
@@ -8,6 +7,8 @@
 #include "base/text.h"
 
 #define PIECE_JOBS 1000 /* made or stopped in one turn, for all batches together */
+#define SWEEP_PART                                                                             \
+    16 /* of a portion of rows: a batch is one, and a thousand kinds of failures */
 
 /* -- which batches there is something to do for ---------------------------------------------
  *
@@ -266,9 +267,12 @@ static int settle(struct turn *t, struct batch *b)
     r = batch_jobs_call(t, b, due);
     if (r == 0)
         r = store_batch_update(t->en->conf.store, b, &t->err);
-    assert(r != ERR_NOT_FOUND); /* this turn has read it */
+    if (r == ERR_NOT_FOUND)
+        return 0; /* removed since this turn has read it */
     if (r < 0)
         return r;
+    if (ended && t->en->conf.retention_us > 0)
+        housekeeping_note(t, SWEEP_BATCHES, b->finished_at_us + t->en->conf.retention_us + 1);
     turn_job_changed(t, b->id,
                      ended ? JOB_SUCCEEDED : JOB_RUNNING); /* who waits, waits by id */
     if (batch_has_work(b))
@@ -286,4 +290,23 @@ int batches_settle(struct turn *t)
     for (struct batch_work *work = t->batches; work && r == 0; work = work->hh.next)
         r = settle(t, &work->batch);
     return r;
+}
+
+int batches_sweep(struct turn *t, size_t portion, usec_t *ret_next_us)
+{
+    usec_t keep_us = t->en->conf.retention_us;
+    size_t max = portion / SWEEP_PART + 1;
+    usec_t oldest_us = 0;
+    int n;
+
+    if (keep_us == 0)
+        return 0;
+    n = store_batches_forget(t->en->conf.store, t->now_us - keep_us, max, &oldest_us, &t->err);
+    if (n < 0)
+        return n;
+    if ((size_t)n == max)
+        *ret_next_us = t->now_us;
+    else if (oldest_us != 0)
+        *ret_next_us = oldest_us + keep_us + 1;
+    return 0;
 }

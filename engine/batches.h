@@ -45,6 +45,9 @@ int batches_work(struct turn *t);
 int batches_settle(struct turn *t);
 void batches_drop(struct turn *t);
 
+/* The sweeper of those that have ended long ago. See engine/housekeeping.c. */
+int batches_sweep(struct turn *t, size_t portion, usec_t *ret_next_us);
+
 /* Whether a turn would do a piece of work. */
 bool batches_are_busy(const struct engine *en);
 /* At start: what an earlier front has left to be done; members that are to be made wait. */

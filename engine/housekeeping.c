@@ -3,6 +3,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/batches.h"
 #include "engine/discard.h"
 #include "engine/removal.h"
 #include "engine/turn.h"
@@ -126,6 +127,7 @@ static const struct {
     [SWEEP_CLEARED] = { "cleared", sweep_cleared },
     [SWEEP_EVENTS] = { "events", sweep_events },
     [SWEEP_ANSWERS] = { "answers", idempotency_sweep },
+    [SWEEP_BATCHES] = { "batches", batches_sweep },
 };
 
 static usec_t earliest(const struct housekeeping *h)

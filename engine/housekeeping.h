@@ -31,6 +31,7 @@ enum sweeper {
     SWEEP_CLEARED,    /* what is remembered of their files */
     SWEEP_EVENTS,     /* events that are too old, or too many */
     SWEEP_ANSWERS,    /* answers that are remembered: idempotency.c */
+    SWEEP_BATCHES,    /* batches that have ended long ago: batches.c */
     SWEEPER_MAX_
 };
 

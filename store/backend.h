@@ -33,6 +33,8 @@ struct store_backend {
                          struct store_member *items, size_t max, struct errinfo *e);
     int (*batches_busy)(struct store *st, struct uuid7 **ret_ids, int64_t *ret_pending,
                         struct errinfo *e);
+    int (*batches_forget)(struct store *st, usec_t before_us, size_t max, usec_t *ret_oldest_us,
+                          struct errinfo *e);
     int (*failure_add)(struct store *st, const struct failure_group *g, struct errinfo *e);
     int (*failure_insert)(struct store *st, const struct failure_group *g, struct errinfo *e);
     int (*failure_count)(struct store *st, const char *tenant, int64_t *ret_count,

@@ -53,6 +53,13 @@ int store_batches_busy(struct store *st, struct uuid7 **ret_ids, int64_t *ret_pe
     return st->backend->batches_busy(st, ret_ids, ret_pending, e);
 }
 
+int store_batches_forget(struct store *st, usec_t before_us, size_t max, usec_t *ret_oldest_us,
+                         struct errinfo *e)
+{
+    assert(st->in_transaction);
+    return st->backend->batches_forget(st, before_us, max, ret_oldest_us, e);
+}
+
 int store_failure_add(struct store *st, const struct failure_group *g, struct errinfo *e)
 {
     assert(st->in_transaction);

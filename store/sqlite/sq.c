@@ -204,6 +204,7 @@ const struct store_backend store_sqlite = {
     .batch_spec_get = sq_batch_spec_get,
     .batch_members = sq_batch_members,
     .batches_busy = sq_batches_busy,
+    .batches_forget = sq_batches_forget,
     .failure_add = sq_failure_add,
     .failure_insert = sq_failure_insert,
     .failure_count = sq_failure_count,

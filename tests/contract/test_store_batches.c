@@ -457,6 +457,35 @@ static struct store_batches list(struct store_fixture *f,
     return page;
 }
 
+static void those_that_ended_long_ago_are_forgotten(void **state)
+{
+    static const usec_t ends[] = { 50, 10, 0, 20 };
+    struct store_fixture *f = *state;
+    struct uuid7 ids[COUNT_OF(ends)];
+    struct batch b;
+    usec_t oldest_us = 7;
+
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        b = new_batch(f);
+        ids[i] = insert_batch(f, &b);
+        b = read_batch(f, ids[i]);
+        b.finished_at_us = ends[i];
+        update(f, &b);
+        batch_fini(&b);
+    }
+    store_fixture_begin(f);
+    assert_int_equal(store_batches_forget(f->st, 50, 1, &oldest_us, &f->e), 1);
+    assert_int_equal(oldest_us, 20);
+    assert_int_equal(store_batch_get(f->st, ids[1], &b, &f->e), ERR_BATCH_NOT_FOUND);
+    assert_int_equal(store_batches_forget(f->st, 50, 9, &oldest_us, &f->e), 1);
+    assert_int_equal(oldest_us, 50);
+    assert_int_equal(store_batches_forget(f->st, 51, 9, &oldest_us, &f->e), 1);
+    assert_int_equal(oldest_us, 0);
+    assert_int_equal(store_batch_get(f->st, ids[2], &b, &f->e), 0); /* it has not ended */
+    batch_fini(&b);
+    store_fixture_commit(f);
+}
+
 static void batches_are_listed_newest_first_in_pages(void **state)
 {
     struct store_fixture *f = *state;
@@ -511,6 +540,7 @@ int main(void)
         TEST(what_it_submits_is_kept_with_it),
         TEST(members_are_walked_in_pieces),
         TEST(those_with_work_left_are_found_at_a_start),
+        TEST(those_that_ended_long_ago_are_forgotten),
         TEST(batches_are_listed_newest_first_in_pages),
     };
     int failed = 0;

@@ -254,6 +254,7 @@ static void use_batches(struct store_fixture *f)
     g.batch = (struct uuid7){ 0 };
     assert_int_equal(store_failure_insert(f->st, &g, &f->e), 0);
     assert_int_equal(store_failure_forget_oldest(f->st, "", &f->e), 0);
+    assert_int_equal(store_batches_forget(f->st, 1, 1, &number, &f->e), 0);
     store_fixture_commit(f);
 }
 
