@@ -26,7 +26,7 @@ const LEFT_OUT = {
 
 // Of an operation with several, the success that a plain request has.
 const SUCCESS = { createJob: '202', cloneJob: '202', batchCreateJobs: '202', createBatch: '202', listEvents: '200',
-                  listJobEvents: '200', deleteJob: '200', cancelJob: '200', getJobResult: '200',
+                  listJobEvents: '200', deleteJob: '200', cancelJob: '200', cancelBatch: '200', getJobResult: '200',
                   getJobLog: '200', getJobArtifact: '200', getJob: '200' };
 
 // Schemas of requests: members that go, since their value depends on others or on what is there, and
@@ -37,6 +37,7 @@ const FIT = {
     BulkRequest: { drop: ['filter'], required: ['ids'] },
     BulkCancelRequest: { drop: ['filter'], required: ['ids'] },
     JobBatchRequest: { drop: ['atomic'] },
+    BatchRequest: { drop: ['template', 'array', 'max_concurrency'], required: ['jobs'] },
     ApiKeyRequest: { drop: ['expires_at'] },
 };
 
@@ -72,6 +73,16 @@ async function canceled() {
 // Of several types of an answer: those that it would have to be asked for, or that the result of the
 // job here has not.
 const OTHERS = ['text/event-stream', 'text/html', 'application/octet-stream', 'application/x-ndjson'];
+
+const batch = async (closed) => (await call('/v1/batches', {
+    closed, jobs: [{ function: 'nap', delay_seconds: 3600 }],
+})).id;
+
+async function canceledBatch() {
+    const id = await batch(true);
+    await call(`/v1/batches/${id}:cancel`, {});
+    return id;
+}
 
 // A path parameter that has this value, and no other.
 function fix(parameter, value) {
@@ -115,10 +126,11 @@ function fitRequest(op) {
 async function main(file) {
     const values = { 'jobs.id': await ended({ function: 'report' }), 'jobs.number': 1,
                      'jobs.stream': 'stdout', 'jobs.path': 'summary.txt', 'functions.name': 'sha256',
-                     'problems.code': 'job-not-found',
+                     'problems.code': 'job-not-found', 'batches.id': await batch(true),
                      'api-keys.id': (await call('/v1/api-keys', { scopes: ['jobs:read'] })).id };
     const perOperation = { cancelJob: await canceled(), deleteJob: await canceled(),
-                           bulk: await canceled() };
+                           bulk: await canceled(), addBatchJobs: await batch(false),
+                           closeBatch: await batch(false), cancelBatch: await canceledBatch() };
     for (const [template, item] of Object.entries(api.paths)) {
         const kind = template.split('/').find((s) => s && s !== 'v1')?.split(':')[0];
         for (const method of METHODS.filter((m) => item[m])) {
