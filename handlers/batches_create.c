@@ -47,15 +47,27 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     return batches_reply_now(rq, rs, 202, c->request.batch.id, true);
 }
 
+/* The batch as it is at the end of the turn that makes it. */
+static struct batch as_created(const struct batch_create_request *request)
+{
+    struct batch b = request->batch; /* its texts are borrowed */
+
+    b.version = 2; /* it is inserted, and settled in the same turn */
+    for (size_t i = 0; i < request->jobs.count; i++)
+        b.counts[request->jobs.items[i].state]++;
+    (void)batch_settle(&b, b.created_at_us);
+    return b;
+}
+
 /* On the engine thread: the answer, should the request come again. */
 static void remember(const struct engine_request *request, struct idempotency_record *record)
 {
-    const struct batch *b = &((const struct batch_create_request *)request)->batch;
-    AUTO(json) json_t *json = batch_encode(b);
+    const struct batch b = as_created((const struct batch_create_request *)request);
+    AUTO(json) json_t *json = batch_encode(&b);
     char id[UUID7_TEXT_SIZE];
 
     record->status = 202;
-    record->location = mem_printf("/v1/batches/%s", uuid7_format(b->id, id));
+    record->location = mem_printf("/v1/batches/%s", uuid7_format(b.id, id));
     record->answer = json_text_dump(json, &record->answer_len);
 }
 

@@ -7,7 +7,7 @@ if ! command -v npm >/dev/null 2>&1; then
 fi
 # npm writes this file last, so that an interrupted or outdated installation is done again.
 if [ -z "$(find tests/conformance/node_modules/.package-lock.json -newer tests/conformance/package-lock.json 2>/dev/null)" ]; then
-    (cd tests/conformance && timeout 300 npm ci --prefer-offline --loglevel=error >&2) || {
+    (cd tests/conformance && timeout 120 npm ci --prefer-offline --loglevel=error >&2) || {
         # A registry that cannot be reached is no fault of what is checked.
         [ -n "${CI:-}" ] || exit 1
         echo 'skipped: npm could not fetch the tools'
