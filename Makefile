@@ -213,7 +213,7 @@ zoo: test-build ## every animal of tests/zoo in every way: canceled, timed out, 
 
 # ---- the program at work ------------------------------------------------------------------
 
-.PHONY: demo run torture bench bench-growth bench-idle bench-fair bench-waiting recovery fuzz overload gateways
+.PHONY: demo run torture bench bench-growth bench-idle bench-fair bench-waiting bench-peers recovery fuzz overload gateways
 demo: all ## start jobd, give it real work, show what happened, stop it
 	tools/demo
 
@@ -244,6 +244,9 @@ bench-fair: all $(BENCHES) ## how soon a job of high priority starts on a busy j
 
 bench-waiting: all $(BENCHES) ## what 10,000 long-polls and 2,000 streams of events cost, and how soon they are told
 	bench/waiting
+
+bench-peers: all $(BENCHES) ## the same work with other queues, pools and runners, those that are installed
+	bench/peers
 
 recovery: all ## kill the front 100 times under load: how long until it answers again
 	bench/recovery
