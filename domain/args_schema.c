@@ -87,9 +87,11 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void set_values(const struct keyword_case *k, const json_t *const *values, size_t count)
+/* The values of enum (is_list), or the one of const. */
+static void set_values(const struct keyword_case *k, bool is_list)
 {
     struct schema_node *node = k->node;
+    size_t count = is_list ? json_array_size(k->value) : 1;
 
     if (node->values) {
         refuse(k->compiler, k->path, "has no use beside const");
@@ -99,28 +101,24 @@ static void set_values(const struct keyword_case *k, const json_t *const *values
     node->value_count = count;
     node->values_json = k->value;
     for (size_t i = 0; i < count; i++)
-        node->values[i] = schema_canonical_text(values[i]);
+        node->values[i] =
+            schema_canonical_text(is_list ? json_array_get(k->value, i) : k->value);
     qsort(node->values, count, sizeof *node->values, compare_texts);
 }
 
 static void on_enum(const struct keyword_case *k)
 {
     size_t count = json_array_size(k->value);
-    AUTO(mem) const json_t **values = NULL;
 
-    if (count == 0 || count > ARGS_SCHEMA_ENUM_MAX) {
+    if (count == 0 || count > ARGS_SCHEMA_ENUM_MAX)
         refuse(k->compiler, k->path, "must be a list of 1 to %d values", ARGS_SCHEMA_ENUM_MAX);
-        return;
-    }
-    values = mem_array0(count, sizeof *values);
-    for (size_t i = 0; i < count; i++)
-        values[i] = json_array_get(k->value, i);
-    set_values(k, values, count);
+    else
+        set_values(k, true);
 }
 
 static void on_const(const struct keyword_case *k)
 {
-    set_values(k, &k->value, 1);
+    set_values(k, false);
 }
 
 /* ---- bounds ------------------------------------------------------------------------ */

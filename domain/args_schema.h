@@ -29,7 +29,7 @@
 #include "base/err.h"
 #include "domain/faults.h"
 
-#define ARGS_SCHEMA_MAX_BYTES (256 * 1024)
+#define ARGS_SCHEMA_MAX_BYTES 262144
 #define ARGS_SCHEMA_NODES_MAX 2000     /* schemas in a schema */
 #define ARGS_SCHEMA_ENUM_MAX  1000     /* values of one enum */
 #define ARGS_SCHEMA_STEPS_MAX 20000000 /* of all patterns of one check; about 0.1 s */
