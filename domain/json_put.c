@@ -18,8 +18,7 @@ static void put_name(struct json_put *w, const char *name)
     w->has_items = true;
     if (name) {
         *p++ = '"';
-        memcpy(p, name, len);
-        p += len;
+        p = mempcpy(p, name, len);
         *p++ = '"';
         *p++ = ':';
     }

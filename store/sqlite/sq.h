@@ -86,8 +86,8 @@ int sq_batches_busy(struct store *st, struct uuid7 **ret_ids, int64_t *ret_pendi
                     struct errinfo *e);
 
 /* batch_forget.c */
-int sq_batches_forget(struct store *st, usec_t before_us, size_t max,
-                         usec_t *ret_oldest_us, struct errinfo *e);
+int sq_batches_forget(struct store *st, usec_t before_us, size_t max, usec_t *ret_oldest_us,
+                      struct errinfo *e);
 
 /* batch_read.c */
 int sq_read_batch(struct store_reader *rd, struct uuid7 id, struct batch *ret_batch,
