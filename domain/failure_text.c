@@ -69,7 +69,9 @@ static bool is_path_char(char c)
 /* The byte at p + n, or NUL. */
 static char at(const struct scanner *s, size_t n)
 {
-    return n < (size_t)(s->end - s->p) ? s->p[n] : (char)0;
+    if (n < (size_t)(s->end - s->p))
+        return s->p[n];
+    return '\0';
 }
 
 /* -- what is written ------------------------------------------------------------------------

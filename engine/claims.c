@@ -124,7 +124,7 @@ static void send_order(struct turn *t, const struct link *link, const struct job
 static int dispatch(struct turn *t, const struct link *link, const struct job *job)
 {
     struct errinfo why = { 0 };
-    struct order *order;
+    struct order *order = NULL;
 
     if (make_order(t, job, &order, &why) < 0)
         return reject(t, job, &why);
@@ -216,7 +216,7 @@ int claims_insert(struct turn *t, const struct job *job)
     struct pool *pool = engine_pool(t->en, job->pool);
     struct job running = *job; /* borrows all that job owns */
     struct errinfo why = { 0 };
-    struct order *order;
+    struct order *order = NULL;
     struct bid *bid;
     int r;
 

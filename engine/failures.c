@@ -89,7 +89,9 @@ static void find_kind(struct turn *t, const struct outcome *o, const struct job 
     struct capture *err = &seen.captures[STREAM_STDERR];
 
     if (err->spilled && (o->cause == CAUSE_EXIT_CODE || o->cause == CAUSE_SIGNAL))
-        err->data = tail = read_tail(t->en, o, &err->kept_bytes);
+        tail = read_tail(t->en, o, &err->kept_bytes);
+    if (tail)
+        err->data = tail;
     failure_kind_of(&seen, job->function, job->queue, ret_kind);
 }
 

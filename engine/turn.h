@@ -37,7 +37,7 @@ void turn_job_changed(struct turn *t, struct uuid7 id, enum job_state state);
 /* A job has been scheduled for at_us. */
 void turn_note_due(struct turn *t, usec_t at_us);
 /* Jobs of this pool may be queued. */
-void turn_wake_pool(struct turn *t, const char *pool);
+void turn_wake_pool(struct turn *t, const char *name);
 /* This one is queued now: it may be claimed in this very turn. */
 void turn_job_queued(struct turn *t, const struct job *job);
 
@@ -61,14 +61,14 @@ int request_apply(struct turn *t, struct engine_request *rq);
 
 int submit_apply(struct turn *t, struct engine_request *rq);
 int submit_many_apply(struct turn *t, struct engine_request *rq);
-int cancel_apply(struct turn *t, struct engine_request *rq);
+int cancel_apply(struct turn *t, struct engine_request *base);
 int key_apply(struct turn *t, struct engine_request *rq);
-int purge_apply(struct turn *t, struct engine_request *rq);
-int rewrite_apply(struct turn *t, struct engine_request *rq);
-int bulk_apply(struct turn *t, struct engine_request *rq);
-int batch_create_apply(struct turn *t, struct engine_request *rq);
-int batch_add_apply(struct turn *t, struct engine_request *rq);
-int batch_change_apply(struct turn *t, struct engine_request *rq);
+int purge_apply(struct turn *t, struct engine_request *base);
+int rewrite_apply(struct turn *t, struct engine_request *base);
+int bulk_apply(struct turn *t, struct engine_request *base);
+int batch_create_apply(struct turn *t, struct engine_request *base);
+int batch_add_apply(struct turn *t, struct engine_request *base);
+int batch_change_apply(struct turn *t, struct engine_request *base);
 
 /* submit.c: whether that many more jobs may wait; else rq->result says why not. Insert one,
  * with its id and times set: the store's error. */

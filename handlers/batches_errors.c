@@ -87,7 +87,8 @@ int h_list_batch_errors(struct http_req *rq, struct http_resp *rs)
         r = batches_id(rq, &filter.batch, &rs->err);
     if (r < 0)
         return r;
-    l.path = path = mem_printf("/v1/batches/%s/errors", uuid7_format(filter.batch, id));
+    path = mem_printf("/v1/batches/%s/errors", uuid7_format(filter.batch, id));
+    l.path = path;
     r = batches_read(rq, filter.batch, &b, &rs->err);
     if (r == 0)
         r = listing_decode(&l, rq, rs);

@@ -71,6 +71,7 @@ static long clone3_call(struct clone_args *args, int (*child)(void *arg), void *
 
 #endif
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the child writes there */
 pid_t clone_into(int group_dir, char *stack, size_t stack_size, int (*child)(void *arg),
                  void *arg)
 {

@@ -48,9 +48,13 @@ int sq_take_batch_moves(struct store *st, struct store_batch_move **ret_moves)
 {
     struct sq *sq = sq_of(st);
     size_t room = HASH_COUNT(sq->batch_moves);
-    struct store_batch_move *moves = room > 0 ? mem_array0(room, sizeof *moves) : NULL;
+    struct store_batch_move *moves = NULL;
     int count = 0;
 
+    *ret_moves = NULL;
+    if (room == 0)
+        return 0;
+    moves = mem_array0(room, sizeof *moves);
     for (const struct sq_batch_move *m = sq->batch_moves; m; m = m->hh.next)
         moves[count++] = m->move;
     sq_batch_moves_clear(sq);

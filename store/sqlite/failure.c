@@ -186,11 +186,11 @@ static int read_samples(struct stmt *s, struct failure_group *g, struct errinfo 
     AUTO(mem) char *last = stmt_col_copy(s, 7, &last_len);
     AUTO(mem) char *samples = stmt_col_copy(s, 8, &len);
 
-    if (last_len != ID_BYTES || len < ID_BYTES || len > FAILURE_SAMPLES_MAX * ID_BYTES)
+    if (last_len != ID_BYTES || len < ID_BYTES || len > (size_t)FAILURE_SAMPLES_MAX * ID_BYTES)
         return err_set(e, ERR_DATABASE, "a kind of failure has a bad list of jobs");
     g->last_job = get_id(last);
     for (g->sample_count = 0; g->sample_count < len / ID_BYTES; g->sample_count++)
-        g->samples[g->sample_count] = get_id(samples + g->sample_count * ID_BYTES);
+        g->samples[g->sample_count] = get_id(samples + (size_t)g->sample_count * ID_BYTES);
     return 0;
 }
 
@@ -220,7 +220,7 @@ static bool matches(const struct failure_group *g, const struct store_failure_fi
 {
     if (g->last_seen_at_us < f->since_us)
         return false;
-    if (f->queue && !text_equal(f->queue, g->queue))
+    if (f->queue && (!g->queue || !text_equal(f->queue, g->queue)))
         return false;
     return !f->function || text_equal(f->function, g->function ? g->function : "");
 }
