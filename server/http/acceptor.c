@@ -94,6 +94,11 @@ static void wake_up(struct acceptor *a)
     (void)eventfd_write(a->wake_fd, 1); /* can fail only when it is set already */
 }
 
+unsigned acceptor_connections(const struct acceptor *a)
+{
+    return atomic_load(&a->connections);
+}
+
 void acceptor_ended(struct acceptor *a)
 {
     if (atomic_fetch_sub(&a->connections, 1) >= a->conf.max_connections)

@@ -32,6 +32,8 @@ int acceptor_new(const struct acceptor_conf *conf, struct acceptor **ret_accepto
 int acceptor_start(struct acceptor *a, struct errinfo *e);
 /* A connection that was taken has ended. Any thread, also after acceptor_stop(). */
 void acceptor_ended(struct acceptor *a);
+/* How many there are now, with the one that is just being taken. Any thread. */
+unsigned acceptor_connections(const struct acceptor *a);
 /* Accept nobody any more; the sockets stay as they are. Once; any thread but its own. */
 void acceptor_stop(struct acceptor *a);
 /* Stops it if need be. No other call may be under way. NULL is fine. */

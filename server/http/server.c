@@ -29,16 +29,18 @@
  * unless the body must not be read.
  *
  * Every listening socket has conf.threads daemons of one thread each, to which the acceptor
- * shares out the connections; the daemons do not listen. There are more threads than CPUs: for
- * every request that is resumed MHD walks the list of all connections of its daemon that are
- * suspended, and with many lists each is short (docs/adr/0016-many-who-wait.md).
+ * shares out the connections; the daemons do not listen. With many connections there are more
+ * threads in use than CPUs: for every request that is resumed MHD walks the list of all
+ * connections of its daemon that are suspended, and with many lists each is short
+ * (docs/adr/0016-many-who-wait.md).
  */
 /* MHD clears all of it for every request, so more costs time, and keeps it for each connection.
  */
 #define MEMORY_FOR_THE_REST_BYTES ((size_t)4 * 1024)
 /* How long http_server_free() waits for answers on their way. */
-#define STOP_WAIT_US    (5 * USEC_PER_SEC)
-#define TLS_OPTIONS_MAX 5
+#define STOP_WAIT_US           (5 * USEC_PER_SEC)
+#define CONNECTIONS_PER_THREAD 256
+#define TLS_OPTIONS_MAX        5
 
 struct http_daemon {
     struct http_thread thread;
@@ -59,6 +61,7 @@ struct http_server {
     struct acceptor *acceptor;
     size_t next_turn; /* the acceptor's: whose turn it is */
     size_t daemon_count;
+    size_t few_threads; /* for each listening socket, while there are few connections */
     struct http_daemon *daemons; /* of listening socket l: those with i % listen_count == l */
 };
 
@@ -197,13 +200,23 @@ __attribute__((format(printf, 2, 0))) static void on_mhd_log(void *cls, const ch
     log_debug("http.mhd", LSTR("text", text));
 }
 
+/* As few threads as there are CPUs while there are few connections: each wakes up for its own,
+ * and to wake many for little costs a fifth of all that the server does. */
+static size_t threads_in_use(const struct http_server *s)
+{
+    size_t all = s->daemon_count / s->conf.listen_count;
+    size_t wanted = s->few_threads + acceptor_connections(s->acceptor) / CONNECTIONS_PER_THREAD;
+
+    return wanted < all ? wanted : all;
+}
+
 /* On the acceptor's thread. */
 static bool share_out(void *ctx, size_t listener, int take_fd, const struct sockaddr *address,
                       socklen_t address_len)
 {
     struct http_server *s = ctx;
     size_t listeners = s->conf.listen_count;
-    size_t turn = s->next_turn++ % (s->daemon_count / listeners);
+    size_t turn = s->next_turn++ % threads_in_use(s);
 
     /* It closes the socket when it fails. */
     return MHD_add_connection(s->daemons[turn * listeners + listener].mhd, take_fd, address,
@@ -266,8 +279,10 @@ static int daemon_start(struct http_daemon *d, struct errinfo *e)
 static void daemons_prepare(struct http_server *s)
 {
     unsigned threads = s->conf.threads > 0 ? s->conf.threads : 1;
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
     s->daemon_count = s->conf.listen_count * threads;
+    s->few_threads = cpus > 0 ? (size_t)cpus : 1;
     s->daemons = mem_array0(s->daemon_count + 1, sizeof *s->daemons);
     for (size_t i = 0; i < s->daemon_count; i++) {
         bool tls = s->conf.listen_tls && s->conf.listen_tls[i % s->conf.listen_count];
