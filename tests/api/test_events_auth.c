@@ -50,13 +50,13 @@ static void a_tenant_sees_its_own_events_only(void **state)
     run_job(a, other, own);
     sse_await_events(&of_acme, 3);
     sse_await_events(&of_other, 3);
-    sse_await_beats(&of_other, of_other.beats + 1); /* nothing more comes */
+    sse_await_beats(&of_other, sse_beats(&of_other) + 1); /* nothing more comes */
     sse_stop(&of_acme);
     sse_stop(&of_other);
-    assert_int_equal(of_other.count, 3);
+    assert_int_equal(sse_count(&of_other), 3);
     for (size_t i = 0; i < 3; i++) {
-        assert_non_null(strstr(of_acme.events[i].data, foreign));
-        assert_non_null(strstr(of_other.events[i].data, own));
+        assert_non_null(strstr(sse_event_at(&of_acme, i).data, foreign));
+        assert_non_null(strstr(sse_event_at(&of_other, i).data, own));
     }
     keys_send(a, other, NULL, "/v1/events", NULL, &r);
     assert_status(&r, 200);

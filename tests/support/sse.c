@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "tests/support/test.h"
 
-#define PATIENCE_SECONDS 30
+#define PATIENCE_SECONDS 60
 
 /* -- what comes in --------------------------------------------------------------------------
  */
@@ -182,10 +182,12 @@ static void await(struct sse *s, bool (*holds)(const struct sse *, int64_t), int
         if (pthread_cond_timedwait(&s->changed, &s->mutex, &until) != 0)
             break;
     there = holds(s, number);
+    if (!there)
+        print_error("%zu events, %zu heartbeats, status %ld, curl %d\n", s->count, s->beats,
+                    s->status, s->code);
     (void)pthread_mutex_unlock(&s->mutex);
     if (!there)
-        fail_msg("no %s %lld: %zu events, %zu heartbeats, status %ld, curl %d", what,
-                 (long long)number, s->count, s->beats, s->status, s->code);
+        fail_msg("no %s %lld", what, (long long)number);
 }
 
 void sse_await_events(struct sse *s, size_t count)
@@ -196,6 +198,40 @@ void sse_await_events(struct sse *s, size_t count)
 void sse_await_beats(struct sse *s, size_t count)
 {
     await(s, has_beats, (int64_t)count, "heartbeats");
+}
+
+struct sse_event sse_event_at(struct sse *s, size_t index)
+{
+    struct sse_event event = { 0 };
+    bool there;
+
+    (void)pthread_mutex_lock(&s->mutex);
+    there = index < s->count;
+    if (there)
+        event = s->events[index];
+    (void)pthread_mutex_unlock(&s->mutex);
+    assert_true(there);
+    return event;
+}
+
+static size_t read_locked(struct sse *s, const size_t *number)
+{
+    size_t value;
+
+    (void)pthread_mutex_lock(&s->mutex);
+    value = *number;
+    (void)pthread_mutex_unlock(&s->mutex);
+    return value;
+}
+
+size_t sse_count(struct sse *s)
+{
+    return read_locked(s, &s->count);
+}
+
+size_t sse_beats(struct sse *s)
+{
+    return read_locked(s, &s->beats);
 }
 
 void sse_await_end(struct sse *s)

@@ -26,7 +26,8 @@ struct sse {
     const char *token;   /* a bearer key; NULL: none. Borrowed */
     bool comes_back;     /* after each end but a 204 or an error, until sse_stop() */
 
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex; /* guards what follows: read it through the functions below, or
+                              when the thread has ended (sse_await_end(), sse_stop()) */
     pthread_cond_t changed;
     struct buf line;
     struct sse_event next; /* of which lines have come */
@@ -44,9 +45,13 @@ struct sse {
 
 /* s is zeroed but for last_id, token and comes_back. */
 void sse_start(struct sse *s, const struct api *a, const char *path);
-/* Until it has received so many events, heartbeats, or its end: fails the test after 30 s. */
+/* Until it has received so many events, heartbeats, or its end: fails the test after 60 s. */
 void sse_await_events(struct sse *s, size_t count);
 void sse_await_beats(struct sse *s, size_t count);
+/* What has come, while more comes: the event's data stays until sse_fini(). */
+struct sse_event sse_event_at(struct sse *s, size_t index);
+size_t sse_count(struct sse *s);
+size_t sse_beats(struct sse *s);
 /* Until the stream has ended. */
 void sse_await_end(struct sse *s);
 /* Break the connection, if it is open, and end. */
