@@ -73,8 +73,7 @@ static int end_attempt(struct sq *sq, const char *sql, const struct outcome *o, 
     r = stmt_get(sq->db, sql, &s, e);
     if (r < 0)
         return r;
-    stmt_i64(s, 1, uuid7_key(o->job_id));
-    stmt_i64(s, 2, uuid7_rand(o->job_id));
+    stmt_id(s, 1, o->job_id);
     stmt_i64(s, 3, o->attempt);
     stmt_i64(s, 4, at_us);
     stmt_i64(s, 5, change->at_us);

@@ -44,19 +44,6 @@ static int forget(struct db *db, const char *sql, int64_t key, struct errinfo *e
     return r < 0 ? r : 0;
 }
 
-static int find_oldest(struct db *db, usec_t *ret_oldest_us, struct errinfo *e)
-{
-    AUTO(stmt) struct stmt *s = NULL;
-    int r;
-
-    r = stmt_get(db, OLDEST, &s, e);
-    if (r == 0)
-        r = stmt_step(s, e);
-    if (r >= 0)
-        *ret_oldest_us = r > 0 ? stmt_col_i64(s, 0) : 0;
-    return r < 0 ? r : 0;
-}
-
 int sq_batches_forget(struct store *st, usec_t before_us, size_t max, usec_t *ret_oldest_us,
                       struct errinfo *e)
 {
@@ -73,6 +60,6 @@ int sq_batches_forget(struct store *st, usec_t before_us, size_t max, usec_t *re
             r = forget(db, FORGET, keys[i], e);
     }
     if (r >= 0)
-        r = find_oldest(db, ret_oldest_us, e);
+        r = stmt_number(db, OLDEST, ret_oldest_us, e);
     return r < 0 ? r : count;
 }

@@ -102,12 +102,7 @@ int batch_row_find(struct db *db, struct uuid7 id, struct batch *b, struct errin
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = stmt_get(db, FIND, &s, e);
-    if (r < 0)
-        return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    r = stmt_step(s, e);
+    r = stmt_find(db, FIND, id, &s, e);
     if (r <= 0)
         return r < 0 ? r : missing(id, e);
     r = batch_row_read(s, b, e);

@@ -58,8 +58,7 @@ int sq_batch_insert(struct store *st, const struct batch *b, struct errinfo *e)
     r = stmt_get(sq->db, INSERT, &s, e);
     if (r < 0)
         return r;
-    stmt_i64(s, 1, uuid7_key(b->id));
-    stmt_i64(s, 2, uuid7_rand(b->id));
+    stmt_id(s, 1, b->id);
     stmt_text(s, 3, batch_state_name(b->state));
     stmt_i64(s, 4, b->closed);
     stmt_text(s, 5, failure_policy_name(b->failure_policy));
@@ -120,8 +119,7 @@ static int add_events(struct sq *sq, struct batch *b, struct errinfo *e)
     r = stmt_get(sq->db, BEFORE, &s, e);
     if (r < 0)
         return r;
-    stmt_i64(s, 1, uuid7_key(b->id));
-    stmt_i64(s, 2, uuid7_rand(b->id));
+    stmt_id(s, 1, b->id);
     stmt_i64(s, 3, b->version - 1);
     r = stmt_step(s, e);
     if (r <= 0)
@@ -136,8 +134,7 @@ static int add_events(struct sq *sq, struct batch *b, struct errinfo *e)
 
 static void bind_update(struct stmt *s, const struct batch *b)
 {
-    stmt_i64(s, 1, uuid7_key(b->id));
-    stmt_i64(s, 2, uuid7_rand(b->id));
+    stmt_id(s, 1, b->id);
     stmt_i64(s, 3, b->change_seq);
     stmt_text(s, 4, batch_state_name(b->state));
     stmt_i64(s, 5, b->closed);

@@ -158,13 +158,7 @@ static int last_of_job(struct db *db, struct uuid7 id, struct store_events *evs,
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = stmt_get(db, LAST_OF_JOB, &s, e);
-    if (r < 0)
-        return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    stmt_text(s, 3, db->tenant);
-    r = stmt_step(s, e);
+    r = stmt_find_own(db, LAST_OF_JOB, id, &s, e);
     if (r <= 0)
         return r < 0 ? r : tombstone_missing(db, id, e);
     evs->newest_seq = stmt_col_i64(s, 0);

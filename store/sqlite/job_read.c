@@ -47,13 +47,7 @@ int sq_read_version(struct store_reader *rd, struct uuid7 id, int64_t *ret_versi
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = stmt_get(sq_reader_db(rd), VERSION, &s, e);
-    if (r < 0)
-        return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    stmt_text(s, 3, sq_reader_db(rd)->tenant);
-    r = stmt_step(s, e);
+    r = stmt_find_own(sq_reader_db(rd), VERSION, id, &s, e);
     if (r < 0)
         return r;
     if (r == 0)

@@ -83,12 +83,7 @@ static int look(struct db *db, struct uuid7 id, struct remains *ret_had, struct 
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = stmt_get(db, LOOK, &s, e);
-    if (r < 0)
-        return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    r = stmt_step(s, e);
+    r = stmt_find(db, LOOK, id, &s, e);
     if (r < 0)
         return r;
     if (r == 0)
@@ -146,8 +141,7 @@ static int bury(struct db *db, struct uuid7 id, int attempts, const char *tenant
     r = stmt_get(db, BURY, &s, e);
     if (r < 0)
         return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
+    stmt_id(s, 1, id);
     stmt_i64(s, 3, now_us);
     stmt_i64(s, 4, attempts);
     stmt_text(s, 5, tenant);
@@ -227,15 +221,5 @@ int sq_jobs_from(struct store *st, int64_t after_key, struct store_ended *items,
 
 int sq_next_expiry(struct store *st, usec_t *ret_at_us, struct errinfo *e)
 {
-    AUTO(stmt) struct stmt *s = NULL;
-    int r;
-
-    r = stmt_get(sq_of(st)->db, NEXT_EXPIRY, &s, e);
-    if (r < 0)
-        return r;
-    r = stmt_step(s, e);
-    if (r < 0)
-        return r;
-    *ret_at_us = r > 0 ? stmt_col_i64(s, 0) : 0;
-    return 0;
+    return stmt_number(sq_of(st)->db, NEXT_EXPIRY, ret_at_us, e);
 }

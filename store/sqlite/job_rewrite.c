@@ -117,12 +117,7 @@ static int is_owned(struct sq *sq, struct uuid7 id, struct errinfo *e)
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = stmt_get(sq->db, IS_OWNED, &s, e);
-    if (r < 0)
-        return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    r = stmt_step(s, e);
+    r = stmt_find(sq->db, IS_OWNED, id, &s, e);
     if (r < 0)
         return r;
     return r > 0 ? 0 : ERR_NOT_FOUND; /* expected: no text */

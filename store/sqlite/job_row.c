@@ -142,12 +142,7 @@ int job_row_find(struct db *db, struct uuid7 id, struct job *job, struct errinfo
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = stmt_get(db, FIND, &s, e);
-    if (r < 0)
-        return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    r = stmt_step(s, e);
+    r = stmt_find(db, FIND, id, &s, e);
     if (r < 0)
         return r;
     if (r == 0)

@@ -91,8 +91,7 @@ int change_get(struct sq *sq, const char *sql, struct uuid7 id, usec_t now_us,
     r = stmt_get(sq->db, sql, ret_stmt, e);
     if (r < 0)
         return r;
-    stmt_i64(*ret_stmt, 1, uuid7_key(id));
-    stmt_i64(*ret_stmt, 2, uuid7_rand(id));
+    stmt_id(*ret_stmt, 1, id);
     stmt_i64(*ret_stmt, 3, now_us);
     return 0;
 }
@@ -117,18 +116,15 @@ static void bind_batch(struct stmt *s, const struct job *job)
     stmt_null(s, 23);
     stmt_null(s, 24);
     stmt_null(s, 25);
-    if (member) {
-        stmt_i64(s, 23, uuid7_key(job->batch));
-        stmt_i64(s, 24, uuid7_rand(job->batch));
-    }
+    if (member)
+        stmt_id(s, 23, job->batch);
     if (member && job->array_place > 0)
         stmt_i64(s, 25, job->array_place - 1);
 }
 
 static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
 {
-    stmt_i64(s, 1, uuid7_key(job->id));
-    stmt_i64(s, 2, uuid7_rand(job->id));
+    stmt_id(s, 1, job->id);
     stmt_text(s, 3, job_state_name(job->state));
     stmt_i64(s, 4, job->version);
     stmt_i64(s, 5, job->change_seq);

@@ -19,13 +19,7 @@ static int check_exists(struct db *db, struct uuid7 id, struct errinfo *e)
     AUTO(stmt) struct stmt *s = NULL;
     int r;
 
-    r = stmt_get(db, EXISTS, &s, e);
-    if (r < 0)
-        return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    stmt_text(s, 3, db->tenant);
-    r = stmt_step(s, e);
+    r = stmt_find_own(db, EXISTS, id, &s, e);
     if (r < 0)
         return r;
     return r > 0 ? 0 : tombstone_missing(db, id, e);

@@ -26,25 +26,9 @@ static const char OWNED_CANCELING[] =
     " WHERE state = 'canceling' AND state <> 'succeeded' AND state <> 'queued' ORDER BY id";
 static const char PING[] = "SELECT 1 FROM ledger WHERE one = 1";
 
-/* The first column of the first row of a statement without parameters; 0 when there is none. */
-static int read_number(struct db *db, const char *sql, int64_t *ret_number, struct errinfo *e)
-{
-    AUTO(stmt) struct stmt *s = NULL;
-    int r;
-
-    r = stmt_get(db, sql, &s, e);
-    if (r < 0)
-        return r;
-    r = stmt_step(s, e);
-    if (r < 0)
-        return r;
-    *ret_number = r > 0 ? stmt_col_i64(s, 0) : 0;
-    return 0;
-}
-
 int sq_next_due(struct store *st, usec_t *ret_at_us, struct errinfo *e)
 {
-    return read_number(sq_of(st)->db, NEXT_DUE, ret_at_us, e);
+    return stmt_number(sq_of(st)->db, NEXT_DUE, ret_at_us, e);
 }
 
 int sq_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e)
@@ -53,10 +37,10 @@ int sq_count_waiting(struct store *st, int64_t *ret_count, struct errinfo *e)
     int64_t scheduled;
     int r;
 
-    r = read_number(sq_of(st)->db, COUNT_QUEUED, &queued, e);
+    r = stmt_number(sq_of(st)->db, COUNT_QUEUED, &queued, e);
     if (r < 0)
         return r;
-    r = read_number(sq_of(st)->db, COUNT_SCHEDULED, &scheduled, e);
+    r = stmt_number(sq_of(st)->db, COUNT_SCHEDULED, &scheduled, e);
     if (r < 0)
         return r;
     *ret_count = queued + scheduled;
@@ -160,7 +144,7 @@ int sq_read_ping(struct store_reader *rd, struct errinfo *e)
     int64_t one = 0;
     int r;
 
-    r = read_number(sq_reader_db(rd), PING, &one, e);
+    r = stmt_number(sq_reader_db(rd), PING, &one, e);
     if (r < 0)
         return r;
     return one == 1 ? 0 : err_set(e, ERR_DATABASE, "the table ledger is empty");

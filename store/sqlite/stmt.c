@@ -94,6 +94,12 @@ void stmt_i64(struct stmt *s, int parameter, int64_t number)
     note_bind(s, parameter, sqlite3_bind_int64(s->handle, parameter, number));
 }
 
+void stmt_id(struct stmt *s, int parameter, struct uuid7 id)
+{
+    stmt_i64(s, parameter, uuid7_key(id));
+    stmt_i64(s, parameter + 1, uuid7_rand(id));
+}
+
 void stmt_null(struct stmt *s, int parameter)
 {
     note_bind(s, parameter, sqlite3_bind_null(s->handle, parameter));
@@ -160,6 +166,46 @@ int stmt_change(struct stmt *s, struct errinfo *e)
         return r;
     assert(r == 0);
     return sqlite3_changes(s->db->handle);
+}
+
+int stmt_find(struct db *db, const char *sql, struct uuid7 id, struct stmt **ret_stmt,
+              struct errinfo *e)
+{
+    int r;
+
+    r = stmt_get(db, sql, ret_stmt, e);
+    if (r < 0)
+        return r;
+    stmt_id(*ret_stmt, 1, id);
+    return stmt_step(*ret_stmt, e);
+}
+
+int stmt_find_own(struct db *db, const char *sql, struct uuid7 id, struct stmt **ret_stmt,
+                  struct errinfo *e)
+{
+    int r;
+
+    r = stmt_get(db, sql, ret_stmt, e);
+    if (r < 0)
+        return r;
+    stmt_id(*ret_stmt, 1, id);
+    stmt_text(*ret_stmt, 3, db->tenant);
+    return stmt_step(*ret_stmt, e);
+}
+
+int stmt_number(struct db *db, const char *sql, int64_t *ret_number, struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    int r;
+
+    r = stmt_get(db, sql, &s, e);
+    if (r < 0)
+        return r;
+    r = stmt_step(s, e);
+    if (r < 0)
+        return r;
+    *ret_number = r > 0 ? stmt_col_i64(s, 0) : 0;
+    return 0;
 }
 
 int stmt_run(struct db *db, const char *sql, struct errinfo *e)

@@ -17,6 +17,7 @@
 
 #include "base/clean.h"
 #include "base/err.h"
+#include "base/uuid7.h"
 
 struct db;
 struct stmt;
@@ -28,6 +29,8 @@ struct stmt *stmt_free(struct stmt *s);
 DEFINE_AUTO(stmt, struct stmt)
 
 void stmt_i64(struct stmt *s, int parameter, int64_t number);
+/* The id of a job or a batch, as two parameters: its key, and behind it its random bits. */
+void stmt_id(struct stmt *s, int parameter, struct uuid7 id);
 void stmt_null(struct stmt *s, int parameter);
 /* NULL binds NULL. */
 void stmt_text(struct stmt *s, int parameter, const char *text);
@@ -37,6 +40,14 @@ void stmt_blob(struct stmt *s, int parameter, const void *block, size_t len);
 int stmt_step(struct stmt *s, struct errinfo *e);
 /* Step a statement that gives no rows. Returns how many rows it changed. */
 int stmt_change(struct stmt *s, struct errinfo *e);
+/* Borrow a statement that looks for this id, its only parameters, and step it: as stmt_step(). */
+int stmt_find(struct db *db, const char *sql, struct uuid7 id, struct stmt **ret_stmt,
+              struct errinfo *e);
+/* The same where the tenant whose rows the connection finds is the third parameter. */
+int stmt_find_own(struct db *db, const char *sql, struct uuid7 id, struct stmt **ret_stmt,
+                  struct errinfo *e);
+/* The first column of the first row of a statement without parameters; 0 when there is none. */
+int stmt_number(struct db *db, const char *sql, int64_t *ret_number, struct errinfo *e);
 /* Run a statement without parameters and rows. */
 int stmt_run(struct db *db, const char *sql, struct errinfo *e);
 

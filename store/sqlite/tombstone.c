@@ -39,13 +39,7 @@ int tombstone_missing(struct db *db, struct uuid7 id, struct errinfo *e)
     char at[CLOCK_TEXT_SIZE];
     int r;
 
-    r = stmt_get(db, EXPIRED_AT, &s, e);
-    if (r < 0)
-        return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
-    stmt_text(s, 3, db->tenant);
-    r = stmt_step(s, e);
+    r = stmt_find_own(db, EXPIRED_AT, id, &s, e);
     if (r < 0)
         return r;
     if (r == 0)
@@ -64,8 +58,7 @@ int sq_tombstone_get(struct store *st, struct uuid7 id, const char *tenant,
     r = stmt_get(sq_of(st)->db, GET, &s, e);
     if (r < 0)
         return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
+    stmt_id(s, 1, id);
     stmt_text(s, 3, tenant);
     r = stmt_step(s, e);
     if (r < 0)
@@ -104,8 +97,7 @@ int sq_tombstone_cleared(struct store *st, struct uuid7 id, struct errinfo *e)
     r = stmt_get(sq_of(st)->db, CLEAR, &s, e);
     if (r < 0)
         return r;
-    stmt_i64(s, 1, uuid7_key(id));
-    stmt_i64(s, 2, uuid7_rand(id));
+    stmt_id(s, 1, id);
     r = stmt_change(s, e);
     return r < 0 ? r : 0;
 }
@@ -156,15 +148,5 @@ int sq_tombstones_forget(struct store *st, usec_t before_us, size_t max, struct 
 
 int sq_oldest_tombstone(struct store *st, usec_t *ret_at_us, struct errinfo *e)
 {
-    AUTO(stmt) struct stmt *s = NULL;
-    int r;
-
-    r = stmt_get(sq_of(st)->db, OLDEST, &s, e);
-    if (r < 0)
-        return r;
-    r = stmt_step(s, e);
-    if (r < 0)
-        return r;
-    *ret_at_us = r > 0 ? stmt_col_i64(s, 0) : 0;
-    return 0;
+    return stmt_number(sq_of(st)->db, OLDEST, ret_at_us, e);
 }
