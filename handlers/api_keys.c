@@ -101,31 +101,19 @@ static void changing_free(void *state)
     free(c);
 }
 
-/* On the engine thread. */
-static void on_done(struct engine_request *request)
-{
-    http_resume(request->ctx);
-}
-
 static struct changing *changing_new(struct http_req *rq, enum key_change change)
 {
     struct changing *c = mem_new0(sizeof *c);
 
     rq->state = c;
     rq->state_free = changing_free;
-    c->request.rq.op = ENGINE_KEY;
-    c->request.rq.tenant = rq->principal->tenant;
-    c->request.rq.done = on_done;
-    c->request.rq.ctx = rq;
     c->request.change = change;
     return c;
 }
 
 static int send(struct http_req *rq, struct changing *c, http_handler next)
 {
-    rq->next = next;
-    engine_request(common_service(rq)->engine, &c->request.rq);
-    return HTTP_PENDING;
+    return common_ask(rq, ENGINE_KEY, &c->request.rq, next);
 }
 
 static int reply_with_token(struct http_resp *rs, int status, const struct api_key *key,
@@ -149,11 +137,10 @@ static void tell_keys_changed(const struct http_req *rq)
 static int created(struct http_req *rq, struct http_resp *rs)
 {
     const struct changing *c = rq->state;
+    int r = common_outcome(rs, &c->request.rq);
 
-    if (c->request.rq.result < 0) {
-        rs->err = c->request.rq.err;
-        return c->request.rq.result;
-    }
+    if (r < 0)
+        return r;
     http_set_header(rs, "Location", "/v1/api-keys/%s", c->request.key.id);
     return reply_with_token(rs, 201, &c->request.key, c->token);
 }
@@ -186,12 +173,10 @@ static int rotated(struct http_req *rq, struct http_resp *rs)
     const struct changing *c = rq->state;
     AUTO_FINI(api_keys) struct api_keys keys = { 0 };
     const struct api_key *key = NULL;
-    int r = c->request.rq.result;
+    int r = common_outcome(rs, &c->request.rq);
 
-    if (r < 0) {
-        rs->err = c->request.rq.err;
+    if (r < 0)
         return r;
-    }
     tell_keys_changed(rq);
     r = find_key(rq, c->request.key.id, &keys, &key, &rs->err);
     return r < 0 || !key ? r : reply_with_token(rs, 200, key, c->token);
@@ -239,11 +224,10 @@ int h_rotate_api_key(struct http_req *rq, struct http_resp *rs)
 static int revoked(struct http_req *rq, struct http_resp *rs)
 {
     const struct changing *c = rq->state;
+    int r = common_outcome(rs, &c->request.rq);
 
-    if (c->request.rq.result < 0) {
-        rs->err = c->request.rq.err;
-        return c->request.rq.result;
-    }
+    if (r < 0)
+        return r;
     tell_keys_changed(rq);
     return http_reply_empty(rs, 204);
 }

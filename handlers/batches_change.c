@@ -15,12 +15,6 @@ static void request_free(void *state)
     free(request);
 }
 
-/* On the engine thread. */
-static void on_done(struct engine_request *request)
-{
-    http_resume(request->ctx);
-}
-
 /* What the batch is now decides, which may be an end that came after the engine's answer. */
 static int committed(struct http_req *rq, struct http_resp *rs)
 {
@@ -29,10 +23,9 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     bool ended;
     int r;
 
-    if (request->rq.result < 0) {
-        rs->err = request->rq.err;
-        return request->rq.result;
-    }
+    r = common_outcome(rs, &request->rq);
+    if (r < 0)
+        return r;
     r = batches_read(rq, request->id, &b, &rs->err);
     if (r < 0)
         return r;
@@ -56,14 +49,7 @@ static int change(struct http_req *rq, struct http_resp *rs, enum batch_change w
         r = http_body_json(rq, &body, &rs->err);
     if (r == 0)
         r = batch_body_decode_reason(rq, rs, body, &request->reason);
-    if (r < 0)
-        return r;
-    request->rq = (struct engine_request){
-        .op = ENGINE_BATCH_CHANGE, .tenant = rq->principal->tenant, .done = on_done, .ctx = rq
-    };
-    rq->next = committed;
-    engine_request(common_service(rq)->engine, &request->rq);
-    return HTTP_PENDING;
+    return r < 0 ? r : common_ask(rq, ENGINE_BATCH_CHANGE, &request->rq, committed);
 }
 
 int h_close_batch(struct http_req *rq, struct http_resp *rs)

@@ -9,12 +9,6 @@
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 
-/* On the engine thread. */
-static void on_done(struct engine_request *request)
-{
-    http_resume(request->ctx);
-}
-
 /* -- a new one ------------------------------------------------------------------------------
  */
 
@@ -38,13 +32,10 @@ static void creation_free(void *state)
 static int committed(struct http_req *rq, struct http_resp *rs)
 {
     struct creation *c = rq->state;
+    int r = common_outcome(rs, &c->request.rq);
 
     idempotency_land(&c->idempotency);
-    if (c->request.rq.result < 0) {
-        rs->err = c->request.rq.err;
-        return c->request.rq.result;
-    }
-    return batches_reply_now(rq, rs, 202, c->request.batch.id, true);
+    return r < 0 ? r : batches_reply_now(rq, rs, 202, c->request.batch.id, true);
 }
 
 /* The batch as it is at the end of the turn that makes it. */
@@ -95,12 +86,7 @@ int h_create_batch(struct http_req *rq, struct http_resp *rs)
         return r;
     c->request.batch.tenant = mem_str(rq->principal->tenant);
     c->request.batch.created_by = mem_str_or_null(rq->principal->key_id);
-    c->request.rq.op = ENGINE_BATCH_CREATE;
-    c->request.rq.done = on_done;
-    c->request.rq.ctx = rq;
-    rq->next = committed;
-    engine_request(common_service(rq)->engine, &c->request.rq);
-    return HTTP_PENDING;
+    return common_ask(rq, ENGINE_BATCH_CREATE, &c->request.rq, committed);
 }
 
 /* -- further members ------------------------------------------------------------------------
@@ -117,12 +103,9 @@ static void addition_free(void *state)
 static int added(struct http_req *rq, struct http_resp *rs)
 {
     const struct batch_add_request *request = rq->state;
+    int r = common_outcome(rs, &request->rq);
 
-    if (request->rq.result < 0) {
-        rs->err = request->rq.err;
-        return request->rq.result;
-    }
-    return batches_reply_now(rq, rs, 202, request->id, true);
+    return r < 0 ? r : batches_reply_now(rq, rs, 202, request->id, true);
 }
 
 int h_add_batch_jobs(struct http_req *rq, struct http_resp *rs)
@@ -140,12 +123,5 @@ int h_add_batch_jobs(struct http_req *rq, struct http_resp *rs)
         r = http_body_json(rq, &body, &rs->err);
     if (r == 0)
         r = batch_body_decode_jobs(rq, rs, body, &request->jobs);
-    if (r < 0)
-        return r;
-    request->rq = (struct engine_request){
-        .op = ENGINE_BATCH_ADD, .tenant = rq->principal->tenant, .done = on_done, .ctx = rq
-    };
-    rq->next = added;
-    engine_request(common_service(rq)->engine, &request->rq);
-    return HTTP_PENDING;
+    return r < 0 ? r : common_ask(rq, ENGINE_BATCH_ADD, &request->rq, added);
 }

@@ -167,6 +167,34 @@ int common_no_query(const struct http_req *rq, struct http_resp *rs)
     return common_allow(rq, rs, none);
 }
 
+/* On the engine thread. */
+static void on_done(struct engine_request *request)
+{
+    http_resume(request->ctx);
+}
+
+int common_ask(struct http_req *rq, enum engine_op op, struct engine_request *request,
+               http_handler next)
+{
+    *request = (struct engine_request){
+        .op = op,
+        .tenant = rq->principal->tenant,
+        .idempotency = request->idempotency,
+        .done = on_done,
+        .ctx = rq,
+    };
+    rq->next = next;
+    engine_request(common_service(rq)->engine, request);
+    return HTTP_PENDING;
+}
+
+int common_outcome(struct http_resp *rs, const struct engine_request *request)
+{
+    if (request->result < 0)
+        rs->err = request->err;
+    return request->result;
+}
+
 int borrow_get(struct borrow *b, const struct service *sv, const char *tenant,
                struct errinfo *e)
 {

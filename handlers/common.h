@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/uuid7.h"
 #include "domain/job.h"
+#include "engine/engine.h"
 #include "handlers/service.h"
 #include "server/http/http.h"
 #include "store/store.h"
@@ -53,6 +54,16 @@ int common_bool(const struct http_req *rq, struct http_resp *rs, const char *nam
 int common_allow(const struct http_req *rq, struct http_resp *rs, const char *const *names);
 /* The same for none at all. */
 int common_no_query(const struct http_req *rq, struct http_resp *rs);
+
+/* -- what the engine does -------------------------------------------------------------------
+ */
+
+/* Have the engine do it for the caller of rq, and go on with `next`. Sets all of the request but
+ * its idempotency. Returns HTTP_PENDING: `next` may be running by then. */
+int common_ask(struct http_req *rq, enum engine_op op, struct engine_request *request,
+               http_handler next);
+/* What became of it, with its text as that of the answer: 0 or ERR_*. */
+int common_outcome(struct http_resp *rs, const struct engine_request *request);
 
 /* -- reads ----------------------------------------------------------------------------------
  */

@@ -255,21 +255,12 @@ static int read_body(struct many *m, struct http_req *rq, struct http_resp *rs)
 static int committed(struct http_req *rq, struct http_resp *rs)
 {
     struct many *m = rq->state;
+    int r = common_outcome(rs, &m->request.rq);
 
     idempotency_land(&m->idempotency);
-    if (m->request.rq.result < 0) {
-        if (m->request.rq.result == ERR_DUPLICATE_JOB)
-            many_name_duplicates(m, rs);
-        rs->err = m->request.rq.err;
-        return m->request.rq.result;
-    }
-    return many_answer(m, rs);
-}
-
-/* On the engine thread. */
-static void on_done(struct engine_request *request)
-{
-    http_resume(request->ctx);
+    if (r == ERR_DUPLICATE_JOB)
+        many_name_duplicates(m, rs);
+    return r < 0 ? r : many_answer(m, rs);
 }
 
 static int submit(struct http_req *rq, struct http_resp *rs)
@@ -279,12 +270,7 @@ static int submit(struct http_req *rq, struct http_resp *rs)
     if (m->request.count == 0)
         return many_answer(m, rs); /* not atomic, and none is valid */
     m->request.atomic = m->atomic;
-    m->request.rq.op = ENGINE_SUBMIT_MANY;
-    m->request.rq.done = on_done;
-    m->request.rq.ctx = rq;
-    rq->next = committed;
-    engine_request(common_service(rq)->engine, &m->request.rq);
-    return HTTP_PENDING;
+    return common_ask(rq, ENGINE_SUBMIT_MANY, &m->request.rq, committed);
 }
 
 int h_batch_create_jobs(struct http_req *rq, struct http_resp *rs)

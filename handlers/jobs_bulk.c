@@ -73,11 +73,10 @@ static int committed(struct http_req *rq, struct http_resp *rs)
 {
     struct bulk *b = rq->state;
     const struct bulk_request *request = &b->request;
+    int r = common_outcome(rs, &request->rq);
 
-    if (request->rq.result < 0) {
-        rs->err = request->rq.err;
-        return request->rq.result;
-    }
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < request->count; i++) {
         b->matched += request->items[i].found;
         b->changed += request->items[i].changed;
@@ -87,19 +86,10 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     return go_on(rq, rs);
 }
 
-/* On the engine thread. */
-static void on_done(struct engine_request *request)
-{
-    http_resume(request->ctx);
-}
-
 static int start(struct http_req *rq, struct bulk *b)
 {
     struct bulk_request *request = &b->request;
 
-    request->rq = (struct engine_request){
-        .op = ENGINE_BULK, .tenant = rq->principal->tenant, .done = on_done, .ctx = rq
-    };
     request->dry_run = b->body.dry_run;
     request->way = b->body.way;
     request->allow_commands = common_service(rq)->allow_commands;
@@ -107,9 +97,7 @@ static int start(struct http_req *rq, struct bulk *b)
     request->items = b->body.items;
     request->count = b->body.count;
     request->done = 0;
-    rq->next = committed;
-    engine_request(common_service(rq)->engine, &request->rq);
-    return HTTP_PENDING;
+    return common_ask(rq, ENGINE_BULK, &request->rq, committed);
 }
 
 /* The next page of those that pass the filter. */

@@ -80,10 +80,9 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     AUTO_FINI(job) struct job job = { 0 };
     int r;
 
-    if (request->rq.result < 0) {
-        rs->err = request->rq.err;
-        return request->rq.result;
-    }
+    r = common_outcome(rs, &request->rq);
+    if (r < 0)
+        return r;
     r = common_read_job(rq, request->id, &job, &rs->err);
     if (r < 0)
         return r;
@@ -93,12 +92,6 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     return common_reply_job(rs, 202, &job);
 }
 
-/* On the engine thread. */
-static void on_done(struct engine_request *request)
-{
-    http_resume(request->ctx);
-}
-
 static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
 {
     struct cancel_request *request = mem_new0(sizeof *request);
@@ -106,20 +99,11 @@ static int cancel(struct http_req *rq, struct http_resp *rs, bool has_body)
 
     rq->state = request;
     rq->state_free = request_free;
-    request->rq.op = ENGINE_CANCEL;
     cancel_way_init(&request->way);
-    request->rq.tenant = rq->principal->tenant;
-    request->rq.done = on_done;
-    request->rq.ctx = rq;
     r = common_job_id(rq, &request->id, &rs->err);
-    if (r < 0)
-        return r;
-    r = has_body ? decode_body(rq, rs, request) : 0;
-    if (r < 0)
-        return r;
-    rq->next = committed;
-    engine_request(common_service(rq)->engine, &request->rq);
-    return HTTP_PENDING;
+    if (r == 0 && has_body)
+        r = decode_body(rq, rs, request);
+    return r < 0 ? r : common_ask(rq, ENGINE_CANCEL, &request->rq, committed);
 }
 
 int h_cancel_job(struct http_req *rq, struct http_resp *rs)
@@ -137,12 +121,10 @@ static int purged(struct http_req *rq, struct http_resp *rs)
 {
     const struct purge_request *request = rq->state;
     AUTO_FINI(job) struct job job = { 0 };
-    int r = request->rq.result;
+    int r = common_outcome(rs, &request->rq);
 
-    if (r < 0) {
-        rs->err = request->rq.err;
+    if (r < 0)
         return r;
-    }
     if (!request->in_progress)
         return http_reply_empty(rs, 204);
     r = common_read_job(rq, request->id, &job, &rs->err);
@@ -166,16 +148,8 @@ static int purge(struct http_req *rq, struct http_resp *rs)
                         err_set(&rs->err, ERR_INSUFFICIENT_SCOPE, "a purge needs the scope %s",
                                 scope_name(SCOPE_JOBS_WRITE)),
                         "scope", scope_name(SCOPE_JOBS_WRITE));
-    request->rq.op = ENGINE_PURGE;
-    request->rq.tenant = rq->principal->tenant;
-    request->rq.done = on_done;
-    request->rq.ctx = rq;
     r = common_job_id(rq, &request->id, &rs->err);
-    if (r < 0)
-        return r;
-    rq->next = purged;
-    engine_request(common_service(rq)->engine, &request->rq);
-    return HTTP_PENDING;
+    return r < 0 ? r : common_ask(rq, ENGINE_PURGE, &request->rq, purged);
 }
 
 int h_delete_job(struct http_req *rq, struct http_resp *rs)

@@ -156,21 +156,13 @@ static int committed(struct http_req *rq, struct http_resp *rs)
         return begin(rq, rs);         /* with If-Match this finds that it is not met */
     if (r == ERR_PRECONDITION_FAILED) /* the client has asked for none */
         return err_set(&rs->err, ERR_AGAIN, "others change the job all the time");
-    rs->err = c->rewrite.rq.err;
-    return r;
-}
-
-/* On the engine thread. */
-static void on_done(struct engine_request *request)
-{
-    http_resume(request->ctx);
+    return common_outcome(rs, &c->rewrite.rq);
 }
 
 static int begin(struct http_req *rq, struct http_resp *rs)
 {
     struct change *c = rq->state;
     struct rewrite_request *w = &c->rewrite;
-    struct engine_idempotency *idempotency = w->rq.idempotency;
     int r;
 
     job_fini(&w->job);
@@ -180,18 +172,7 @@ static int begin(struct http_req *rq, struct http_resp *rs)
         return r;
     w->version = w->job.version;
     r = work_out(rq, rs, c, &w->job);
-    if (r < 0)
-        return r;
-    w->rq = (struct engine_request){
-        .op = ENGINE_REWRITE,
-        .tenant = rq->principal->tenant,
-        .idempotency = idempotency,
-        .done = on_done,
-        .ctx = rq,
-    };
-    rq->next = committed;
-    engine_request(common_service(rq)->engine, &w->rq);
-    return HTTP_PENDING;
+    return r < 0 ? r : common_ask(rq, ENGINE_REWRITE, &w->rq, committed);
 }
 
 static int change(struct http_req *rq, struct http_resp *rs, bool requeue)
