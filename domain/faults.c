@@ -94,6 +94,17 @@ static bool is_fragment_char(unsigned char c)
     return false;
 }
 
+int faults_judge(const struct faults *f, size_t before, struct errinfo *e)
+{
+    size_t found = f->total - before;
+
+    if (found == 0)
+        return 0;
+    if (found == 1)
+        return err_set(e, ERR_VALIDATION, "there is 1 fault");
+    return err_set(e, ERR_VALIDATION, "there are %zu faults", found);
+}
+
 char *faults_pointer(const char *pointer, const char *member)
 {
     AUTO_FINI(buf) struct buf b = { 0 };

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/clean.h"
+#include "base/err.h"
 
 #define FAULTS_MAX               100
 #define FAULTS_POINTER_MAX_BYTES 1024
@@ -33,6 +34,8 @@ struct faults {
 /* Add one; pointer is copied. One that is too long is cut back to a place around it. */
 __attribute__((format(printf, 4, 5))) void
 faults_add(struct faults *f, const char *pointer, const char *code, const char *format, ...);
+/* 0 when there are not more than `before`; ERR_VALIDATION says how many more. */
+int faults_judge(const struct faults *f, size_t before, struct errinfo *e);
 /* pointer + "/" + member, the member escaped by RFC 6901 and RFC 3986; the caller frees it. */
 char *faults_pointer(const char *pointer, const char *member);
 void faults_fini(struct faults *f);

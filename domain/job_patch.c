@@ -78,11 +78,7 @@ static int decode(struct patching *p, json_t *members, struct errinfo *e)
     if (p->draft.sent[SPEC_DELAY] && p->draft.sent[SPEC_RUN_AT])
         faults_add(f, "#/run_at", "conflict",
                    "at most one of delay_seconds and run_at may be given");
-    if (f->total == 1)
-        return err_set(e, ERR_VALIDATION, "there is 1 fault");
-    if (f->total > 1)
-        return err_set(e, ERR_VALIDATION, "there are %zu faults", f->total);
-    return 0;
+    return faults_judge(f, 0, e);
 }
 
 /* -- applying -------------------------------------------------------------------------------

@@ -154,6 +154,7 @@ int job_spec_decode(const json_t *body, const struct job_spec_rules *rules,
 {
     struct job_spec_draft d = { .rules = rules, .spec = spec, .faults = f };
     size_t before = f->total;
+    int r;
 
     /* It stands for all else that may be wrong: the client can do nothing about it. */
     if (!rules->allow_commands && json_object_get(body, "command"))
@@ -164,12 +165,10 @@ int job_spec_decode(const json_t *body, const struct job_spec_rules *rules,
         job_spec_members_decode(&d, body);
         check_members(&d);
     }
-    if (f->total == before + 1)
-        return err_set(e, ERR_VALIDATION, "there is 1 fault");
-    if (f->total > before)
-        return err_set(e, ERR_VALIDATION, "there are %zu faults", f->total - before);
-    fill_gaps(&d);
-    return 0;
+    r = faults_judge(f, before, e);
+    if (r == 0)
+        fill_gaps(&d);
+    return r;
 }
 
 /* ---- the job ----------------------------------------------------------------------- */

@@ -160,10 +160,9 @@ int h_create_api_key(struct http_req *rq, struct http_resp *rs)
     c->request.key.created_at_us = clock_wall_us();
     api_key_spec_decode(body, rq->principal, c->request.key.created_at_us, &c->request.key,
                         &rs->faults);
-    if (rs->faults.total > 0)
-        return err_set(&rs->err, ERR_VALIDATION, "there %s %zu fault%s",
-                       rs->faults.total == 1 ? "is" : "are", rs->faults.total,
-                       rs->faults.total == 1 ? "" : "s");
+    r = faults_judge(&rs->faults, 0, &rs->err);
+    if (r < 0)
+        return r;
     api_key_draw(&c->request.key, c->token);
     return send(rq, c, created);
 }

@@ -36,14 +36,7 @@ static void unknown_member(struct decoding *d, const char *name, const char *con
 
 static int check_faults(struct decoding *d)
 {
-    size_t total = d->rs->faults.total;
-
-    if (d->worst < 0)
-        return d->worst;
-    if (total == 0)
-        return 0;
-    return err_set(&d->rs->err, ERR_VALIDATION,
-                   total == 1 ? "there is %zu fault" : "there are %zu faults", total);
+    return d->worst < 0 ? d->worst : faults_judge(&d->rs->faults, 0, &d->rs->err);
 }
 
 static bool want(struct decoding *d, bool is_right, const char *pointer, const char *what)

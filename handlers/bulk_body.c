@@ -278,11 +278,7 @@ int bulk_body_decode(struct bulk_body *b, const json_t *body, enum bulk_change c
         faults_add(d.faults, "#", "missing", "exactly one of ids and filter must be given");
     json_object_foreach (json_iterable(body), name, value)
         decode_member(&d, name, value, change);
-    if (d.faults->total == 1)
-        return err_set(&rs->err, ERR_VALIDATION, "there is 1 fault");
-    if (d.faults->total > 1)
-        return err_set(&rs->err, ERR_VALIDATION, "there are %zu faults", d.faults->total);
-    return 0;
+    return faults_judge(d.faults, 0, &rs->err);
 }
 
 void bulk_body_fini(struct bulk_body *b)

@@ -62,7 +62,7 @@ static int parse_job(struct many *m, const struct json_part *part, struct sha256
     if (part->len > max) {
         add_text(digest, part);
         faults_add(faults, "#", "too-long", "a job must have at most %zu bytes", max);
-        return err_set(e, ERR_VALIDATION, "there is 1 fault");
+        return faults_judge(faults, 0, e);
     }
     r = json_text_parse(part->text, part->len, &json, e);
     if (r < 0) {
@@ -114,7 +114,7 @@ static int check_count(const struct many *m, struct http_resp *rs, const char *p
         return 0;
     faults_add(&rs->faults, pointer, m->count ? "too-long" : "too-short",
                "there must be from 1 to %zu jobs", max);
-    return err_set(&rs->err, ERR_VALIDATION, "there is 1 fault");
+    return faults_judge(&rs->faults, 0, &rs->err);
 }
 
 /* All of them, and what they say together. */
@@ -217,15 +217,6 @@ static int read_object(struct many *m, struct http_resp *rs, struct json_part bo
     return r;
 }
 
-static int check_faults(struct http_resp *rs)
-{
-    if (rs->faults.total == 0)
-        return 0;
-    if (rs->faults.total == 1)
-        return err_set(&rs->err, ERR_VALIDATION, "there is 1 fault");
-    return err_set(&rs->err, ERR_VALIDATION, "there are %zu faults", rs->faults.total);
-}
-
 static int read_body(struct many *m, struct http_req *rq, struct http_resp *rs)
 {
     struct json_part body;
@@ -243,7 +234,7 @@ static int read_body(struct many *m, struct http_req *rq, struct http_resp *rs)
                                     "is for application/x-ndjson: here it belongs in the body");
     r = read_object(m, rs, body, &jobs);
     if (r == 0)
-        r = check_faults(rs);
+        r = faults_judge(&rs->faults, 0, &rs->err);
     if (r == 0)
         r = json_items_array(jobs, &items, &rs->err);
     return r < 0 ? r : add_jobs(m, rs, &items, "#/jobs");
@@ -298,6 +289,6 @@ int h_batch_create_jobs(struct http_req *rq, struct http_resp *rs)
     if (r < 0)
         return r;
     many_prepare_unique(m, rs);
-    r = check_faults(rs);
+    r = faults_judge(&rs->faults, 0, &rs->err);
     return r < 0 ? r : submit(rq, rs);
 }

@@ -55,11 +55,7 @@ static int decode_body(const struct http_req *rq, struct http_resp *rs,
         decode_members(rq, rs, body, request);
     else
         faults_add(&rs->faults, "#", "wrong-type", "must be an object");
-    if (rs->faults.total == 1)
-        return err_set(&rs->err, ERR_VALIDATION, "there is 1 fault");
-    if (rs->faults.total > 1)
-        return err_set(&rs->err, ERR_VALIDATION, "there are %zu faults", rs->faults.total);
-    return 0;
+    return faults_judge(&rs->faults, 0, &rs->err);
 }
 
 /* -- the request ----------------------------------------------------------------------------

@@ -90,6 +90,23 @@ static void faults_beyond_the_limit_are_only_counted(void **state)
     assert_string_equal(f.items[FAULTS_MAX - 1].detail, "fault 99");
 }
 
+static void the_verdict_says_how_many_came_since(void **state)
+{
+    AUTO_FINI(faults) struct faults f = { 0 };
+    struct errinfo e = { 0 };
+
+    (void)state;
+    assert_int_equal(faults_judge(&f, 0, &e), 0);
+    faults_add(&f, "#", "wrong-type", "one");
+    assert_int_equal(faults_judge(&f, 1, &e), 0);
+    assert_int_equal(faults_judge(&f, 0, &e), ERR_VALIDATION);
+    assert_string_equal(e.text, "there is 1 fault");
+    faults_add(&f, "#", "wrong-type", "two");
+    faults_add(&f, "#", "wrong-type", "three");
+    assert_int_equal(faults_judge(&f, 1, &e), ERR_VALIDATION);
+    assert_string_equal(e.text, "there are 2 faults");
+}
+
 /* Every byte offset inside the three-byte sequences is tried as the place of the cut. */
 static void long_details_are_cut_between_characters(void **state)
 {
@@ -153,6 +170,7 @@ int main(void)
         cmocka_unit_test(a_fault_keeps_its_place_code_and_text),
         cmocka_unit_test(a_place_within_the_body_stands_before_the_pointers_of_what_is_there),
         cmocka_unit_test(faults_beyond_the_limit_are_only_counted),
+        cmocka_unit_test(the_verdict_says_how_many_came_since),
         cmocka_unit_test(long_details_are_cut_between_characters),
         cmocka_unit_test(long_pointers_are_cut_back_to_the_place_around),
         cmocka_unit_test(fini_may_be_called_twice),
