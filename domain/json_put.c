@@ -5,8 +5,6 @@
 
 #include "domain/json_text.h"
 
-#define INTEGER_DIGITS 20 /* and a sign */
-
 static void put_name(struct json_put *w, const char *name)
 {
     size_t len = name ? strlen(name) : 0;
@@ -68,17 +66,8 @@ void json_put_text(struct json_put *w, const char *name, const char *text)
 
 void json_put_integer(struct json_put *w, const char *name, int64_t number)
 {
-    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
-    char digits[INTEGER_DIGITS + 1];
-    size_t at = sizeof digits;
-
     put_name(w, name);
-    do
-        digits[--at] = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (number < 0)
-        digits[--at] = '-';
-    buf_add(w->out, digits + at, sizeof digits - at);
+    json_text_add_integer(w->out, number);
 }
 
 void json_put_bool(struct json_put *w, const char *name, bool value)

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 
 #define BOM            "\xEF\xBB\xBF"
+#define INTEGER_DIGITS 20 /* and a sign */
 #define REAL_TEXT_SIZE 32 /* sign, 17 digits, point, exponent, NUL */
 
 /* ---- reading ----------------------------------------------------------------------- */
@@ -160,12 +161,18 @@ static void add_real(struct buf *out, double number)
         buf_add_str(out, ".0");
 }
 
-static void add_integer(struct buf *out, json_int_t number)
+void json_text_add_integer(struct buf *out, int64_t number)
 {
-    char text[REAL_TEXT_SIZE];
-    int len = snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, number);
+    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    char digits[INTEGER_DIGITS + 1];
+    size_t at = sizeof digits;
 
-    buf_add(out, text, (size_t)len);
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (number < 0)
+        digits[--at] = '-';
+    buf_add(out, digits + at, sizeof digits - at);
 }
 
 /* As deep as the value is: what comes from outside was bounded by JSON_DEPTH_MAX. */
@@ -214,7 +221,7 @@ void json_text_add(struct buf *out, const json_t *json)
         add_string(out, json_string_value(json), json_string_length(json));
         break;
     case JSON_INTEGER:
-        add_integer(out, json_integer_value(json));
+        json_text_add_integer(out, json_integer_value(json));
         break;
     case JSON_REAL:
         add_real(out, json_real_value(json));

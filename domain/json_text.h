@@ -38,7 +38,8 @@ int json_text_parse(const char *text, size_t len, json_t **ret_json, struct erri
 void json_text_add(struct buf *out, const json_t *json);
 /* Append a string as JSON, with its quotes; text is valid UTF-8. */
 void json_text_add_string(struct buf *out, const char *text);
-/* The same as a string of its own; the caller frees it. */
+void json_text_add_integer(struct buf *out, int64_t number);
+/* A value as a string of its own; the caller frees it. */
 char *json_text_dump(const json_t *json, size_t *ret_len);
 
 #endif
