@@ -58,8 +58,8 @@ int common_no_query(const struct http_req *rq, struct http_resp *rs);
 /* -- what the engine does -------------------------------------------------------------------
  */
 
-/* Have the engine do it for the caller of rq, and go on with `next`. Sets all of the request but
- * its idempotency. Returns HTTP_PENDING: `next` may be running by then. */
+/* Have the engine do it for the caller of rq, and go on with `next`. Sets all of the request
+ * but its idempotency. Returns HTTP_PENDING: `next` may be running by then. */
 int common_ask(struct http_req *rq, enum engine_op op, struct engine_request *request,
                http_handler next);
 /* What became of it, with its text as that of the answer: 0 or ERR_*. */

@@ -71,19 +71,24 @@ static const char *get(int dir, const char *file, char room[FILE_TEXT_SIZE])
     return room;
 }
 
-/* The number behind a key at the start of a line; -1: there is none. */
-static int64_t get_field(int dir, const char *file, const char *key)
+int64_t cgroup_field(const char *text, const char *key)
 {
-    char room[FILE_TEXT_SIZE];
     size_t len = strlen(key);
 
-    for (const char *line = get(dir, file, room); *line != '\0';) {
+    for (const char *line = text; *line != '\0';) {
         if (strncmp(line, key, len) == 0 && line[len] == ' ')
             return strtoll(line + len, NULL, 10);
         line += strcspn(line, "\n");
         line += *line != '\0';
     }
     return -1;
+}
+
+static bool is_populated(int dir)
+{
+    char room[FILE_TEXT_SIZE];
+
+    return cgroup_field(get(dir, "cgroup.events", room), "populated") == 1;
 }
 
 static bool has_word(const char *words, const char *word)
@@ -179,8 +184,7 @@ void cgroup_kill(const struct cgroup *g)
 
 bool cgroup_is_empty(const struct cgroup *g)
 {
-    return g->dirs[CGROUP_V2] < 0 ||
-           get_field(g->dirs[CGROUP_V2], "cgroup.events", "populated") != 1;
+    return g->dirs[CGROUP_V2] < 0 || !is_populated(g->dirs[CGROUP_V2]);
 }
 
 bool cgroup_await_empty(const struct cgroup *g, usec_t timeout_us)
@@ -529,8 +533,7 @@ static unsigned try_to_kill(const struct cgroup *leaf)
 
     if (pid < 0)
         return 0;
-    if (put_number(dir, "cgroup.procs", pid) == 0 &&
-        get_field(dir, "cgroup.events", "populated") == 1)
+    if (put_number(dir, "cgroup.procs", pid) == 0 && is_populated(dir))
         power |= CGROUP_EVENTS;
     if ((power & CGROUP_EVENTS) && put(dir, "cgroup.kill", "1") == 0)
         power |= CGROUP_KILL;

@@ -1,10 +1,10 @@
 /* pool/cgroup.h - control groups: processes that the kernel holds together, whatever they do.
  *
- *   <our own group>/jobd-<pid>/            the base: made by the supervisor
- *                     main/                jobd itself, where the kernel wants it out of the
- * way detached/            processes that jobs asked to leave alone w<worker_id>/        of a
- * worker, which holds a flock on it while it lives a<n>/            of one attempt, or of one
- * process of a warm program
+ *   <our own group>/jobd-<pid>/  the base: made by the supervisor
+ *       main/                    jobd itself, where the kernel wants it out of the way
+ *       detached/                processes that jobs asked to leave alone
+ *       w<worker_id>/            of a worker, which holds a flock on it while it lives
+ *           a<n>/                of one attempt, or of one process of a warm program
  *
  * The same directories are made in up to three trees: version 2, and on hosts that still have
  * their controllers in version 1, the trees of `memory` and `pids`. What may be done is found
@@ -93,5 +93,9 @@ bool cgroup_await_empty(const struct cgroup *g, usec_t timeout_us);
 void cgroup_detach(const struct cgroup *g, const struct cgroup *base);
 /* Remove an empty group, and close it. */
 void cgroup_leaf_remove(const struct cgroup *parent, struct cgroup *leaf);
+
+/* Of the text of a group's file the number behind a key at the start of a line; -1: there is
+ * none. */
+int64_t cgroup_field(const char *text, const char *key);
 
 #endif

@@ -1,8 +1,6 @@
 #include "pool/cgroup_meter.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -47,33 +45,19 @@ static const char *get(int fd, char room[FILE_TEXT_SIZE])
     return room;
 }
 
-/* The number behind a key at the start of a line; -1: there is none. */
-static int64_t field(const char *text, const char *key)
-{
-    size_t len = strlen(key);
-
-    for (const char *line = text; *line != '\0';) {
-        if (strncmp(line, key, len) == 0 && line[len] == ' ')
-            return strtoll(line + len, NULL, 10);
-        line += strcspn(line, "\n");
-        line += *line != '\0';
-    }
-    return -1;
-}
-
 void cgroup_meter_read(const struct cgroup_meter *m, struct cgroup_usage *ret_usage)
 {
     char room[FILE_TEXT_SIZE];
     const char *text = get(m->cpu_fd, room);
 
     *ret_usage = (struct cgroup_usage){
-        .user_us = field(text, "user_usec"),
-        .system_us = field(text, "system_usec"),
+        .user_us = cgroup_field(text, "user_usec"),
+        .system_us = cgroup_field(text, "system_usec"),
     };
     if (m->oom_fd >= 0)
-        ret_usage->oom_kills = field(get(m->oom_fd, room), "oom_kill");
+        ret_usage->oom_kills = cgroup_field(get(m->oom_fd, room), "oom_kill");
     if (m->pids_fd >= 0)
-        ret_usage->pids_refused = field(get(m->pids_fd, room), "max");
+        ret_usage->pids_refused = cgroup_field(get(m->pids_fd, room), "max");
 }
 
 void cgroup_meter_close(struct cgroup_meter *m)

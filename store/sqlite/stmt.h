@@ -40,7 +40,8 @@ void stmt_blob(struct stmt *s, int parameter, const void *block, size_t len);
 int stmt_step(struct stmt *s, struct errinfo *e);
 /* Step a statement that gives no rows. Returns how many rows it changed. */
 int stmt_change(struct stmt *s, struct errinfo *e);
-/* Borrow a statement that looks for this id, its only parameters, and step it: as stmt_step(). */
+/* Borrow a statement that looks for this id, its only parameters, and step it: as stmt_step().
+ */
 int stmt_find(struct db *db, const char *sql, struct uuid7 id, struct stmt **ret_stmt,
               struct errinfo *e);
 /* The same where the tenant whose rows the connection finds is the third parameter. */
