@@ -149,10 +149,7 @@ static void assert_post(const struct api *a, const char *token, const char *body
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
 
     keys_send(a, token, "POST", "/v1/jobs", body, &r);
-    if (code)
-        assert_problem(&r, status, code);
-    else
-        assert_status(&r, status);
+    assert_answer(&r, status, code);
 }
 
 static void a_key_is_kept_to_its_functions_and_queues(void **state)

@@ -3,10 +3,10 @@
 #include "tests/support/api.h"
 
 #include <string.h>
-#include <zlib.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "tests/support/gzip.h"
 
 static const char config[] =
     "max_body_bytes: 64KiB\n"
@@ -16,23 +16,6 @@ static const char config[] =
     "    command: [cat]\n";
 
 /* -- gzip ---------------------------------------------------------------------------------- */
-
-static void gzip(const char *text, size_t len, struct buf *to)
-{
-    z_stream z = { 0 };
-    size_t room;
-
-    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY),
-                     Z_OK);
-    room = deflateBound(&z, (uLong)len);
-    z.next_in = (z_const Bytef *)(uintptr_t)text;
-    z.avail_in = (uInt)len;
-    z.next_out = (Bytef *)buf_reserve(to, room);
-    z.avail_out = (uInt)room;
-    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-    buf_commit(to, room - z.avail_out);
-    (void)deflateEnd(&z);
-}
 
 static void send_coded(const struct api *a, const char *coding, const struct buf *body,
                        struct api_reply *ret_reply)
@@ -54,7 +37,7 @@ static void a_body_may_be_compressed(void **state)
     AUTO_FINI(api_reply) struct api_reply r = { 0 }, out = { 0 };
     AUTO_FINI(buf) struct buf packed = { 0 };
 
-    gzip(text, strlen(text), &packed);
+    gzip(text, strlen(text), 9, &packed);
     send_coded(a, "Content-Encoding: gzip", &packed, &r);
     assert_status(&r, 202);
     api_await(a, api_text(&r, "id"), &out);
@@ -71,7 +54,7 @@ static void a_compressed_body_is_measured_as_it_was(void **state)
     AUTO_FINI(buf) struct buf packed = { 0 };
     AUTO(mem) char *zeros = mem_new0((size_t)8 << 20);
 
-    gzip(zeros, (size_t)8 << 20, &packed);
+    gzip(zeros, (size_t)8 << 20, 9, &packed);
     assert_true(packed.len < 64 * 1024);
     send_coded(a, "Content-Encoding: gzip", &packed, &r);
     assert_problem(&r, 413, "content-too-large");
@@ -84,7 +67,7 @@ static void a_damaged_body_is_malformed(void **state)
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
     AUTO_FINI(buf) struct buf packed = { 0 }, plain = { 0 };
 
-    gzip("{\"function\":\"copy\"}", 19, &packed);
+    gzip("{\"function\":\"copy\"}", 19, 9, &packed);
     packed.len -= 3;
     send_coded(a, "Content-Encoding: gzip", &packed, &r);
     assert_problem(&r, 400, "malformed-request");

@@ -82,13 +82,30 @@ static void the_newest_comes_first(void **state)
     assert_null(api_at(r.json, "items.6.result"));
 }
 
+struct listed {
+    const char *query;
+    const char *items;
+    const char *self; /* NULL: as asked */
+};
+
+static void assert_lists(const struct api *a, const struct listed *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct listed *c = &cases[i];
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem) char *path = mem_printf("/v1/jobs%s", c->query);
+        AUTO(mem) char *self = mem_printf("/v1/jobs%s", c->self ? c->self : c->query);
+
+        api_get(a, path, &r);
+        assert_status(&r, 200);
+        assert_items(&r, c->items);
+        assert_string_equal(api_text(&r, "self"), self);
+    }
+}
+
 static void filters_must_all_match(void **state)
 {
-    static const struct {
-        const char *query;
-        const char *items;
-        const char *self; /* NULL: as asked */
-    } cases[] = {
+    static const struct listed cases[] = {
         { "?state=succeeded", "420", NULL },
         { "?state=failed,canceled", "531", NULL },
         { "?state=canceled&state=failed", "531", "?state=failed,canceled" },
@@ -103,19 +120,8 @@ static void filters_must_all_match(void **state)
         { "?f%75nction=%6Fk&limit=2", "65", "?function=ok&limit=2" },
         { "?limit=1000", "6543210", NULL },
     };
-    const struct api *a = *state;
 
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        AUTO_FINI(api_reply) struct api_reply r = { 0 };
-        AUTO(mem) char *path = mem_printf("/v1/jobs%s", cases[i].query);
-        AUTO(mem)
-        char *self = mem_printf("/v1/jobs%s", cases[i].self ? cases[i].self : cases[i].query);
-
-        api_get(a, path, &r);
-        assert_status(&r, 200);
-        assert_items(&r, cases[i].items);
-        assert_string_equal(api_text(&r, "self"), self);
-    }
+    assert_lists(*state, cases, COUNT_OF(cases));
 }
 
 static void next_leads_through_all_pages(void **state)
@@ -242,11 +248,7 @@ static void a_cursor_outlives_the_server(void **state)
 
 static void labels_names_and_reasons_find_jobs(void **state)
 {
-    static const struct {
-        const char *query;
-        const char *items;
-        const char *self; /* NULL: as asked */
-    } cases[] = {
+    static const struct listed cases[] = {
         { "?label=team:maps", "420", NULL },
         { "?label=team:maps&label=run:7", "0", NULL },
         { "?label=team:maps&state=failed", "", "?state=failed&label=team:maps" },
@@ -276,19 +278,8 @@ static void labels_names_and_reasons_find_jobs(void **state)
         { "?sort=finished_at&state=scheduled,canceled", "56",
           "?state=scheduled,canceled&sort=finished_at" },
     };
-    const struct api *a = *state;
 
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        AUTO_FINI(api_reply) struct api_reply r = { 0 };
-        AUTO(mem) char *path = mem_printf("/v1/jobs%s", cases[i].query);
-        AUTO(mem)
-        char *self = mem_printf("/v1/jobs%s", cases[i].self ? cases[i].self : cases[i].query);
-
-        api_get(a, path, &r);
-        assert_status(&r, 200);
-        assert_items(&r, cases[i].items);
-        assert_string_equal(api_text(&r, "self"), self);
-    }
+    assert_lists(*state, cases, COUNT_OF(cases));
 }
 
 static void every_order_can_be_paged_through(void **state)

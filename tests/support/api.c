@@ -509,6 +509,15 @@ void assert_status_(const struct api_reply *r, long expected, const char *file, 
                       line);
 }
 
+void assert_answer_(const struct api_reply *r, long status, const char *code, const char *file,
+                    int line)
+{
+    if (code)
+        assert_problem_(r, status, code, file, line);
+    else
+        assert_status_(r, status, file, line);
+}
+
 void assert_header_(const struct api_reply *r, const char *name, const char *expected,
                     const char *file, int line)
 {

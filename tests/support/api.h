@@ -117,11 +117,15 @@ long long api_number(const struct api_reply *r, const char *path);
 /* An error answer with all that belongs to one. */
 #define assert_problem(r, status, code)                                                        \
     assert_problem_((r), (status), (code), __FILE__, __LINE__)
+/* The one with a code, the other without. */
+#define assert_answer(r, status, code) assert_answer_((r), (status), (code), __FILE__, __LINE__)
 #define assert_header(r, name, expected)                                                       \
     assert_header_((r), (name), (expected), __FILE__, __LINE__)
 void assert_status_(const struct api_reply *r, long expected, const char *file, int line);
 void assert_problem_(const struct api_reply *r, long status, const char *code, const char *file,
                      int line);
+void assert_answer_(const struct api_reply *r, long status, const char *code, const char *file,
+                    int line);
 /* expected NULL: the header must not be there. */
 void assert_header_(const struct api_reply *r, const char *name, const char *expected,
                     const char *file, int line);
