@@ -254,6 +254,8 @@ static size_t head_memory_bytes(const struct http_conf *conf)
     return bytes + MEMORY_FOR_THE_REST_BYTES;
 }
 
+/* The acceptor keeps to max_connections, and those beyond it wait. MHD would turn them away,
+ * and counts one more: that of whose end on_connection() is told. */
 static int daemon_start(struct http_daemon *d, struct errinfo *e)
 {
     struct MHD_OptionItem tls_options[TLS_OPTIONS_MAX];
@@ -266,7 +268,7 @@ static int daemon_start(struct http_daemon *d, struct errinfo *e)
             MHD_USE_TURBO | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC,
         0, on_arrival, d, on_access, d, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        conf->max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_memory_bytes(conf),
+        conf->max_connections + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_memory_bytes(conf),
         MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_line, d, MHD_OPTION_NOTIFY_COMPLETED, on_completed, d,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0,

@@ -1,0 +1,114 @@
+/* A server that has all the connections it may have: who comes then waits, and nobody is turned
+ * away, however many come and go. */
+#include "tests/support/test.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "server/http/server.h"
+
+#define CLIENTS         8
+#define REQUESTS        150 /* of each client, every one on a connection of its own */
+#define MAX_CONNECTIONS 2
+
+static struct http_server *server;
+static int listen_fd = -1;
+static struct sockaddr_in address;
+
+static int h_text(struct http_req *rq, struct http_resp *rs)
+{
+    (void)rq;
+    return http_reply_json(rs, 200, json_pack("{}"));
+}
+
+static const struct http_route ROUTES[] = {
+    { HTTP_GET, "/text", "getText", h_text, BODY_NONE, SCOPE_PUBLIC },
+};
+
+static int start(void **state)
+{
+    socklen_t len = sizeof address;
+    struct http_conf conf = {
+        .listen_fds = &listen_fd,
+        .listen_count = 1,
+        .routes = ROUTES,
+        .route_count = COUNT_OF(ROUTES),
+        .max_body_bytes = 1000,
+        .max_connections = MAX_CONNECTIONS,
+        .threads = 2,
+        .idle_timeout_us = PATIENCE_US,
+    };
+
+    (void)state;
+    log_set_level(LOG_ERROR);
+    address = (struct sockaddr_in){ .sin_family = AF_INET,
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listen_fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listen_fd, 64), 0);
+    assert_int_equal(getsockname(listen_fd, (struct sockaddr *)&address, &len), 0);
+    return http_server_new(&conf, &server, NULL);
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    server = http_server_free(server);
+    fd_fini(&listen_fd);
+    return 0;
+}
+
+/* Whether there was an answer. */
+static bool ask(void)
+{
+    static const char request[] =
+        "GET /text HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    AUTO_FINI(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char answer[1024];
+    size_t len = 0;
+    ssize_t n;
+
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
+        return false;
+    while ((n = recv(fd, answer + len, sizeof answer - len, 0)) > 0)
+        len += (size_t)n;
+    return n == 0 && len > 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0;
+}
+
+static void *come_and_go(void *arg)
+{
+    unsigned *unanswered = arg;
+
+    for (int i = 0; i < REQUESTS; i++)
+        *unanswered += !ask();
+    return NULL;
+}
+
+static void nobody_is_turned_away(void **state)
+{
+    pthread_t threads[CLIENTS];
+    unsigned unanswered[CLIENTS] = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < CLIENTS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, &unanswered[i]), 0);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(unanswered[i], 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_is_turned_away),
+    };
+
+    return cmocka_run_group_tests_name("server/http/full", tests, start, stop);
+}
