@@ -117,7 +117,7 @@ static void nothing_is_left_of_working_directories(void **state)
 {
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
-    usec_t deadline_us = clock_mono_us() + 30 * USEC_PER_SEC;
+    usec_t deadline_us = clock_mono_us() + PATIENCE_US;
     char id[API_ID_SIZE];
 
     run_script(

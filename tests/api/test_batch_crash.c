@@ -10,8 +10,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define PATIENCE_US (60 * USEC_PER_SEC)
-
 /* It dies there again and again: the successor counts from the start. */
 static void restart(struct api *a, const char *point)
 {

@@ -21,9 +21,7 @@
 #include "tests/support/proc.h"
 
 #define HOUR_S 3600
-/* A job that has become due by a step runs this soon: the second after which jobd looks at the
- * wall clock, and much for a slow machine. */
-#define FOLLOWED_US (15 * USEC_PER_SEC)
+#define LATER  "2" /* seconds: enough for the test to come first */
 
 static const char config[] =
     "workers: 2\n"
@@ -123,7 +121,7 @@ static void await_unasked(const struct api *a, const char *id)
         api_get(a, api_job_path(id, ""), &r);
         if (strcmp(api_text(&r, "state"), "succeeded") == 0)
             return;
-        if (clock_mono_us() - start_us > FOLLOWED_US)
+        if (clock_mono_us() - start_us > PATIENCE_US)
             fail_msg("the job is %s", api_text(&r, "state"));
         (void)usleep(20000);
     }
@@ -177,9 +175,9 @@ static void a_job_waits_for_its_time_when_the_clock_is_set_back(void **state)
     char later[API_ID_SIZE];
     char now[API_ID_SIZE];
 
-    (void)api_submit(a, "{\"command\":[\"true\"],\"delay_seconds\":1}", later);
+    (void)api_submit(a, "{\"command\":[\"true\"],\"delay_seconds\":" LATER "}", later);
     *ahead_seconds = -3L * HOUR_S;
-    (void)api_submit(a, "{\"command\":[\"sleep\",\"1.5\"]}", now);
+    (void)api_submit(a, "{\"command\":[\"sleep\",\"" LATER ".5\"]}", now);
     api_await(a, now, &r); /* work that needs no clock goes on */
     assert_string_equal(api_text(&r, "state"), "succeeded");
     check_state(a, later, "scheduled");
@@ -194,17 +192,17 @@ static void a_timeout_is_neither_early_nor_late(void **state)
     char early[API_ID_SIZE];
     char late[API_ID_SIZE];
 
-    start_sleep(a, "1", ",\"timeout_seconds\":600", early);
+    start_sleep(a, LATER, ",\"timeout_seconds\":600", early);
     *ahead_seconds = 5L * HOUR_S;
     api_await(a, early, &r);
     assert_string_equal(api_text(&r, "state"), "succeeded");
-    assert_true(wall_seconds(&r) >= 1 && wall_seconds(&r) < 60);
+    assert_true(wall_seconds(&r) >= 1 && wall_seconds(&r) < PATIENCE_S);
 
-    start_sleep(a, "600", ",\"timeout_seconds\":1", late);
+    start_sleep(a, "600", ",\"timeout_seconds\":" LATER, late);
     *ahead_seconds = -5L * HOUR_S;
     api_await(a, late, &r);
     assert_string_equal(api_text(&r, "failure.reason"), "deadline_exceeded");
-    assert_true(wall_seconds(&r) >= 1 && wall_seconds(&r) < 60);
+    assert_true(wall_seconds(&r) >= 1 && wall_seconds(&r) < PATIENCE_S);
 }
 
 static void check_long_poll(const struct api *a, const char *id, int64_t step_seconds)
@@ -217,7 +215,7 @@ static void check_long_poll(const struct api *a, const char *id, int64_t step_se
     assert_status(&r, 200);
     assert_string_equal(api_text(&r, "state"), "running");
     assert_true(clock_mono_us() - start_us >= USEC_PER_SEC * 9 / 10);
-    assert_true(clock_mono_us() - start_us < FOLLOWED_US);
+    assert_true(clock_mono_us() - start_us < 40 * USEC_PER_SEC);
 }
 
 static void a_long_poll_takes_as_long_as_it_was_asked_to(void **state)

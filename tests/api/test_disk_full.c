@@ -23,7 +23,6 @@
 #define DISK_SIZE     "size=12m"
 #define ACCEPTED_MAX  4000
 #define SPILLED_BYTES 300000
-#define WAIT_US       (60 * USEC_PER_SEC)
 
 /* Two gates: what a job waits for, and what it opens. A job gets their paths as $0 and $1. */
 static const char config[] =
@@ -112,9 +111,19 @@ static void make_gate(const struct api *a, const char *name)
     assert_return_code(mkfifo(api_path(a, name), 0600), errno);
 }
 
-static void open_gate(const struct api *a, const char *name)
+/* Returns when the job reads from this gate. */
+static int await_reader(const struct api *a, const char *name)
 {
-    assert_true(write_text(api_path(a, name), "go\n"));
+    int fd = open(api_path(a, name), O_WRONLY | O_CLOEXEC);
+
+    assert_return_code(fd, errno);
+    return fd;
+}
+
+static void open_gate(int *take_gate)
+{
+    assert_int_equal(write(*take_gate, "go\n", 3), 3);
+    fd_fini(take_gate);
 }
 
 static void wait_at_gate(const struct api *a, const char *name)
@@ -154,7 +163,7 @@ static size_t submit_until_full(const struct api *a, char (*ids)[API_ID_SIZE],
 
 static void await_status(const struct api *a, const char *path, long status)
 {
-    usec_t end_us = clock_mono_us() + WAIT_US;
+    usec_t end_us = clock_mono_us() + PATIENCE_US;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
 
     for (api_get(a, path, &r); r.status != status; api_get(a, path, &r)) {
@@ -199,6 +208,7 @@ static void new_work_is_refused_and_the_rest_goes_on(void **state)
 {
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO_FINI(fd) int gate = -1;
     AUTO(mem) char(*ids)[API_ID_SIZE] = mem_array0(ACCEPTED_MAX, sizeof *ids);
     char running[API_ID_SIZE];
     size_t count;
@@ -208,14 +218,14 @@ static void new_work_is_refused_and_the_rest_goes_on(void **state)
     make_gate(a, "in");
     make_gate(a, "out");
     submit_script(a, "read x <$0/in; echo finished; echo >$0/out", running);
-    api_await_state(a, running, "running", &r);
+    gate = await_reader(a, "in");
     fill_disk(a);
     count = submit_until_full(a, ids, &r);
     fill_disk(a);
     assert_problem(&r, 503, "storage-full");
     check_refusals(a, running);
 
-    open_gate(a, "in");
+    open_gate(&gate);
     wait_at_gate(a, "out"); /* it ends all the same */
     check_refusals(a, running);
     api_get(a, api_job_path(running, ""), &r);
@@ -249,6 +259,7 @@ static void outcomes_survive_the_front_on_a_full_disk(void **state)
 {
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO_FINI(fd) int gate = -1;
     AUTO(mem) char(*ids)[API_ID_SIZE] = mem_array0(ACCEPTED_MAX, sizeof *ids);
     char running[API_ID_SIZE];
     pid_t front;
@@ -257,13 +268,13 @@ static void outcomes_survive_the_front_on_a_full_disk(void **state)
     if (why_not)
         skip();
     submit_script(a, "read x <$0/in; echo again; echo >$0/out", running);
-    api_await_state(a, running, "running", &r);
+    gate = await_reader(a, "in");
     fill_disk(a);
     count = submit_until_full(a, ids, &r);
     fill_disk(a);
     front = proc_await_child(a->pid, "jobd-front");
     assert_return_code(kill(front, SIGKILL), errno);
-    open_gate(a, "in");
+    open_gate(&gate);
     wait_at_gate(a, "out");
     (void)await_successor(a->pid, "jobd-front", front);
     await_status(a, api_job_path(running, ""), 200); /* reads come back at once */
@@ -281,6 +292,7 @@ static void a_worker_that_dies_on_a_full_disk_is_replaced_when_there_is_room(voi
 {
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO_FINI(fd) int gate = -1;
     AUTO(mem) char(*ids)[API_ID_SIZE] = mem_array0(ACCEPTED_MAX, sizeof *ids);
     char running[API_ID_SIZE];
     pid_t workers[4];
@@ -289,7 +301,7 @@ static void a_worker_that_dies_on_a_full_disk_is_replaced_when_there_is_room(voi
     if (why_not)
         skip();
     submit_script(a, "read x <$0/in", running);
-    api_await_state(a, running, "running", &r);
+    gate = await_reader(a, "in");
     fill_disk(a);
     count = submit_until_full(a, ids, &r);
     fill_disk(a);
@@ -315,6 +327,7 @@ static void output_without_room_is_cut_short_and_says_so(void **state)
 {
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO_FINI(fd) int gate = -1;
     char id[API_ID_SIZE];
     long long kept;
 
@@ -324,12 +337,12 @@ static void output_without_room_is_cut_short_and_says_so(void **state)
                   "head -c 300000 /dev/zero; read x <$0/in; "
                   "head -c 300000 /dev/zero; echo >$0/out",
                   id);
-    api_await_state(a, id, "running", &r);
+    gate = await_reader(a, "in");
     do
         api_get(a, api_job_path(id, "/logs/stdout"), &r);
     while (r.status != 200 || r.body_len < SPILLED_BYTES);
     fill_disk(a);
-    open_gate(a, "in");
+    open_gate(&gate);
     wait_at_gate(a, "out");
     make_room(a);
     api_await(a, id, &r);
@@ -349,6 +362,7 @@ static void little_output_is_kept_whole(void **state)
 {
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO_FINI(fd) int gate = -1;
     char id[API_ID_SIZE];
 
     if (why_not)
@@ -357,9 +371,9 @@ static void little_output_is_kept_whole(void **state)
                   "read x <$0/in; echo one; sleep 0.6; echo two; sleep 0.6; echo three; "
                   "echo >$0/out",
                   id);
-    api_await_state(a, id, "running", &r);
+    gate = await_reader(a, "in");
     fill_disk(a);
-    open_gate(a, "in");
+    open_gate(&gate);
     wait_at_gate(a, "out");
     make_room(a);
     api_await(a, id, &r);

@@ -78,7 +78,7 @@ static void *follow_it(void *arg)
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, f);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, f);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, 2L * PATIENCE_S);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     if (f->range[0])
         (void)curl_easy_setopt(curl, CURLOPT_RANGE, f->range);
@@ -115,7 +115,7 @@ static void await_bytes(struct follower *f, size_t count)
     bool there;
 
     (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 30;
+    until.tv_sec += PATIENCE_S;
     (void)pthread_mutex_lock(&f->mutex);
     while (f->body.len < count && !f->done)
         if (pthread_cond_timedwait(&f->changed, &f->mutex, &until) != 0)
@@ -186,7 +186,7 @@ static char *followed(const struct gate *g)
 /* Until the log can be read from a file: so long as all output is fresh, none is seen. */
 static void await_log(const struct api *a, const char *path, size_t len)
 {
-    usec_t deadline_us = clock_mono_us() + 30 * USEC_PER_SEC;
+    usec_t deadline_us = clock_mono_us() + PATIENCE_US;
 
     for (;;) {
         AUTO_FINI(api_reply) struct api_reply r = { 0 };

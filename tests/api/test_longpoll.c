@@ -129,7 +129,7 @@ static void a_job_that_is_final_is_shown_at_once(void **state)
     begun_us = clock_mono_us();
     api_get(a, api_job_path(id, "?wait=50"), &r);
     assert_status(&r, 200);
-    assert_true(clock_mono_us() - begun_us < 20 * USEC_PER_SEC);
+    assert_true(clock_mono_us() - begun_us < 40 * USEC_PER_SEC);
     api_get(a, api_job_path(id, "?wait=0"), &r);
     assert_status(&r, 200);
 }
@@ -151,7 +151,7 @@ static void a_version_that_is_old_is_answered_at_once(void **state)
     q.path = api_job_path(id, "");
     api_send(a, &q, &r);
     assert_status(&r, 200);
-    assert_true(clock_mono_us() - begun_us < 20 * USEC_PER_SEC);
+    assert_true(clock_mono_us() - begun_us < 40 * USEC_PER_SEC);
     assert_header(&r, "ETag", "\"v2\"");
     assert_header(&r, "Preference-Applied", "wait=50");
     cancel(a, id);
@@ -207,7 +207,7 @@ static void a_change_to_another_listed_version_does_not_end_the_wait(void **stat
 {
     const struct api *a = *state;
     struct call c = {
-        .api = a, .request.headers = { "If-None-Match: \"v1\", \"v2\"", "Prefer: wait=2" }
+        .api = a, .request.headers = { "If-None-Match: \"v1\", \"v2\"", "Prefer: wait=50" }
     };
     AUTO(mem) char *path = NULL;
     char id[API_ID_SIZE];

@@ -21,8 +21,6 @@
 #include "base/text.h"
 #include "tests/support/proc.h"
 
-#define ANSWER_WAIT_MS 20000
-
 static const char config[] =
     "max_body_bytes: 64KiB\n"
     "header_timeout: 1h\n"
@@ -88,8 +86,8 @@ static bool hear(struct line *l)
     struct pollfd p = { .fd = l->fd, .events = POLLIN };
     ssize_t n;
 
-    if (poll(&p, 1, ANSWER_WAIT_MS) != 1)
-        fail_msg("%s: nothing within %d ms; so far: %s", current, ANSWER_WAIT_MS,
+    if (poll(&p, 1, PATIENCE_MS) != 1)
+        fail_msg("%s: nothing within %d ms; so far: %s", current, PATIENCE_MS,
                  l->in.data ? l->in.data : "");
     n = recv(l->fd, buf_reserve(&l->in, 65536), 65536, 0);
     if (n <= 0)

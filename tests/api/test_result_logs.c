@@ -379,7 +379,7 @@ static void of_too_much_output_beginning_and_end_are_kept(void **state)
 static void await_log(const struct api *a, const char *path, const char *range, size_t len,
                       struct api_reply *ret_reply)
 {
-    usec_t deadline_us = clock_mono_us() + 30 * USEC_PER_SEC;
+    usec_t deadline_us = clock_mono_us() + PATIENCE_US;
 
     for (;;) {
         get_range(a, path, range, ret_reply);

@@ -32,8 +32,7 @@
 #include "base/text.h"
 #include "tests/support/tmp.h"
 
-#define WAIT_US     (60 * USEC_PER_SEC) /* for what will come; only a failure takes as long */
-#define LOOK_MS     2                   /* between looks at what nobody tells */
+#define LOOK_MS     2 /* between looks at what nobody tells */
 #define FRONT_KILLS 20
 #define UPGRADES    6
 #define PIDS_MAX    64
@@ -113,7 +112,7 @@ static unsigned children(pid_t parent, const char *comm, pid_t *ret_pids)
 
 static pid_t front_of(const struct api *a)
 {
-    usec_t until_us = clock_mono_us() + WAIT_US;
+    usec_t until_us = clock_mono_us() + PATIENCE_US;
     pid_t pids[PIDS_MAX];
 
     while (children(a->pid, "jobd-front", pids) != 1)
@@ -124,7 +123,7 @@ static pid_t front_of(const struct api *a)
 /* What has come to us is to end: reap it. Nothing but jobd itself may be left. */
 static void await_orphans_end(const struct api *a)
 {
-    usec_t until_us = clock_mono_us() + WAIT_US;
+    usec_t until_us = clock_mono_us() + PATIENCE_US;
     pid_t pids[PIDS_MAX];
 
     for (;;) {
@@ -195,7 +194,7 @@ static unsigned count_begun(const char *id, const char *attempt)
 
 static void await_begun(const char *id, const char *attempt)
 {
-    usec_t until_us = clock_mono_us() + WAIT_US;
+    usec_t until_us = clock_mono_us() + PATIENCE_US;
 
     while (count_begun(id, attempt) == 0)
         look_again(until_us, "the job begins");
@@ -461,7 +460,7 @@ static void a_killed_front_refuses_no_connection_and_is_back_in_no_time(void **s
     load_start(&l, a);
     for (int i = 0; i < FRONT_KILLS; i++) {
         unsigned before = atomic_load(&l.answered);
-        usec_t until_us = clock_mono_us() + WAIT_US, begin_us;
+        usec_t until_us = clock_mono_us() + PATIENCE_US, begin_us;
         pid_t front;
         long status = 0;
 
@@ -482,7 +481,7 @@ static void a_killed_front_refuses_no_connection_and_is_back_in_no_time(void **s
         FRONT_KILLS, (double)took_us[FRONT_KILLS / 2] / 1000,
         (double)took_us[FRONT_KILLS - 1] / 1000, atomic_load(&l.refused),
         atomic_load(&l.broken), l.accepted);
-    assert_true(took_us[FRONT_KILLS - 1] < 10 * USEC_PER_SEC);
+    assert_true(took_us[FRONT_KILLS - 1] < 30 * USEC_PER_SEC);
 }
 
 static char *config_of_test(void)
@@ -524,7 +523,7 @@ static void write_config(const struct api *a, const char *more_listen, const cha
 /* Send the signal, and wait for the next image's front. */
 static void succeed(const struct api *a, int signal_number)
 {
-    usec_t until_us = clock_mono_us() + WAIT_US;
+    usec_t until_us = clock_mono_us() + PATIENCE_US;
     unsigned before = count_logged(a, "\"front.ready\"");
 
     assert_int_equal(kill(a->pid, signal_number), 0);
@@ -535,7 +534,7 @@ static void succeed(const struct api *a, int signal_number)
 /* Send the signal, and wait for its refusal: how often this was the reason so far. */
 static unsigned be_refused(const struct api *a, int signal_number, const char *reason)
 {
-    usec_t until_us = clock_mono_us() + WAIT_US;
+    usec_t until_us = clock_mono_us() + PATIENCE_US;
     unsigned before = count_logged(a, "\"supervisor.not_succeeded\"");
     pid_t front = front_of(a);
 
@@ -646,7 +645,7 @@ static void an_upgrade_refuses_no_connection_drops_no_job_and_runs_none_twice(vo
     load_start(&l, a);
     for (int i = 0; i < UPGRADES; i++) {
         unsigned answered = atomic_load(&l.answered);
-        usec_t until_us = clock_mono_us() + WAIT_US;
+        usec_t until_us = clock_mono_us() + PATIENCE_US;
 
         succeed(a, i % 2 == 0 ? SIGUSR2 : SIGHUP);
         while (atomic_load(&l.answered) < answered + 5)
@@ -720,7 +719,7 @@ static void copy_program(void)
 static int set_up(void **state)
 {
     copy_program();
-    (void)alarm(600);
+    (void)alarm(HANG_S);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     write_script("quick", begin_script);
     write_script("gated", gated_script);

@@ -3,6 +3,7 @@
 #include "tests/support/api.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -10,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -280,11 +283,22 @@ static void after_sigterm_nothing_is_left_running(void **state)
     struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply running = { 0 };
     AUTO_FINI(api_reply) struct api_reply job = { 0 };
+    AUTO(mem) char *fifo = mem_str(api_path(a, "gate"));
+    AUTO(mem)
+    char *body = mem_printf(
+        "{\"command\":[\"sh\",\"-c\",\"setsid sleep 600 & read x <$0; :\",\"%s\"]}", fifo);
+    AUTO_FINI(fd) int gate = -1;
     char id[API_ID_SIZE];
 
-    (void)api_submit(a, "{\"command\":[\"sh\",\"-c\",\"setsid sleep 600 & sleep 0.2\"]}", id);
-    api_await_state(a, id, "running", &running);
-    api_stop(a, SIGTERM);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    (void)api_submit(a, body, id);
+    gate = open(fifo, O_WRONLY | O_CLOEXEC); /* returns when the job reads */
+    assert_true(gate >= 0);
+    api_get(a, api_job_path(id, ""), &running);
+    assert_string_equal(api_text(&running, "state"), "running");
+    assert_int_equal(kill(a->pid, SIGTERM), 0);
+    fd_fini(&gate);
+    api_stop(a, 0);
     assert_int_equal(a->exit_code, 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);

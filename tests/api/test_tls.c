@@ -100,7 +100,7 @@ static long send_ask(const struct api *a, const struct ask *q, struct buf *out)
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)PATIENCE_S);
     if (q->client)
         set_client(curl, a, q->client);
     if (q->body)
@@ -197,7 +197,7 @@ static void a_healthcheck_needs_no_certificate(void **state)
 
     if (!can)
         skip();
-    if (healthcheck(NULL, api_path(a, "data"), 10 * USEC_PER_SEC, &e) < 0)
+    if (healthcheck(NULL, api_path(a, "data"), PATIENCE_US, &e) < 0)
         fail_msg("%s", e.text);
 }
 

@@ -26,10 +26,9 @@
 #include "pool/cgroup.h"
 #include "pool/cgroup_find.h"
 
-#define NOBODY           65534
-#define READY_TIMEOUT_US (30 * USEC_PER_SEC)
-#define TIMEOUT_SECONDS  0.7
-#define ENVIRON_MAX      ((size_t)1 << 17)
+#define NOBODY          65534
+#define TIMEOUT_SECONDS 0.7
+#define ENVIRON_MAX     ((size_t)1 << 17)
 
 enum fate { CANCELED, TIMED_OUT, WORKER_KILLED, LEFT_ALONE, FATE_MAX_ };
 
@@ -115,7 +114,7 @@ static void assert_nobody_is_left(const char *animal, const char *mark)
 
 static void await_file(const char *path)
 {
-    usec_t until_us = clock_mono_us() + READY_TIMEOUT_US;
+    usec_t until_us = clock_mono_us() + PATIENCE_US;
 
     while (access(path, F_OK) < 0) {
         if (clock_mono_us() > until_us)

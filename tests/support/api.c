@@ -24,12 +24,8 @@
 #include "base/mem.h"
 #include "tests/support/har.h"
 
-/* Far more than a sanitizer build on a busy machine needs; a hang ends in a failure. */
-#define START_TIMEOUT_MS 60000
-#define STOP_TIMEOUT_MS  90000
-#define CALL_TIMEOUT_MS  90000
-#define ROOMS            32
-#define ROOM_SIZE        512
+#define ROOMS     32
+#define ROOM_SIZE 512
 
 static struct api server;
 static const char *config_text = "";
@@ -147,7 +143,7 @@ static bool read_address(struct api *a)
 static void await_address(struct api *a, int notify_fd)
 {
     AUTO_FINI(fd) int pid_fd = (int)syscall(SYS_pidfd_open, a->pid, 0);
-    usec_t deadline_us = clock_mono_us() + START_TIMEOUT_MS * USEC_PER_MS;
+    usec_t deadline_us = clock_mono_us() + PATIENCE_US;
     char events[4096];
 
     assert_true(pid_fd >= 0);
@@ -157,7 +153,7 @@ static void await_address(struct api *a, int notify_fd)
         usec_t left_us = deadline_us - clock_mono_us();
 
         if (left_us <= 0)
-            fail_msg("jobd was not ready within %d ms", START_TIMEOUT_MS);
+            fail_msg("jobd was not ready within %d ms", PATIENCE_MS);
         (void)poll(fds, 2, (int)(left_us / USEC_PER_MS) + 1);
         if (fds[1].revents)
             fail_msg("jobd has ended before it was ready");
@@ -198,7 +194,7 @@ void api_stop(struct api *a, int signal_number)
     pid_fd = (int)syscall(SYS_pidfd_open, a->pid, 0);
     fd = (struct pollfd){ .fd = pid_fd, .events = POLLIN };
     (void)kill(a->pid, signal_number);
-    if (poll(&fd, 1, STOP_TIMEOUT_MS) <= 0) {
+    if (poll(&fd, 1, PATIENCE_MS) <= 0) {
         (void)kill(a->pid, SIGKILL);
         a->exit_code = -1;
     }
@@ -297,7 +293,7 @@ static void set_request(CURL *curl, const struct api_request *q)
     (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)CALL_TIMEOUT_MS);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)PATIENCE_MS);
     if (q->body) {
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
                                (curl_off_t)(q->body_len ? q->body_len : strlen(q->body)));

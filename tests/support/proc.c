@@ -13,8 +13,6 @@
 #include "base/buf.h"
 #include "base/fd.h"
 
-#define WAIT_S 60
-
 static bool read_file(struct buf *b, const char *format, pid_t pid)
 {
     struct errinfo e;
@@ -70,7 +68,7 @@ size_t proc_children(pid_t parent, const char *name, pid_t *ret_pids, size_t max
 
 pid_t proc_await_child(pid_t parent, const char *name)
 {
-    usec_t end_us = clock_mono_us() + WAIT_S * USEC_PER_SEC;
+    usec_t end_us = clock_mono_us() + PATIENCE_US;
     pid_t pid;
 
     while (proc_children(parent, name, &pid, 1) == 0) {

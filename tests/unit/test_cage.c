@@ -368,6 +368,7 @@ static void what_it_forks_later_lives_too(void **state)
     struct order o =
         lab_script("(sleep 0.2; sleep 300 & echo $! > $P; exit 0) >&- 2>&- & exit 0");
     AUTO(mem) char *path = mem_printf("%s/pid", lab.data_dir);
+    AUTO(mem) char *until = mem_printf("while ! [ -s %s ]; do sleep 0.01; done", path);
     FILE *f;
     int pid;
 
@@ -378,7 +379,7 @@ static void what_it_forks_later_lives_too(void **state)
     o.env[0] = mem_printf("P=%s", path);
     o.leftover = LEFTOVER_DETACH;
     run(o);
-    run(lab_script("sleep 0.5; exit 0"));
+    run(lab_script(until));
     f = fopen(path, "re");
     assert_non_null(f);
     assert_int_equal(fscanf(f, "%d", &pid), 1);

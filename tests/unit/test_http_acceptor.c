@@ -97,6 +97,13 @@ static void await_taken(struct bench *b, size_t count)
     (void)pthread_mutex_unlock(&b->mutex);
 }
 
+static void set_refuse(struct bench *b, bool refuse)
+{
+    (void)pthread_mutex_lock(&b->mutex);
+    b->refuse = refuse;
+    (void)pthread_mutex_unlock(&b->mutex);
+}
+
 static void each_socket_s_clients_are_told_apart(void **state)
 {
     struct bench b;
@@ -145,15 +152,13 @@ static void who_is_refused_makes_room(void **state)
 
     (void)state;
     open_bench(&b, 1);
-    b.refuse = true;
+    set_refuse(&b, true);
     for (int i = 0; i < 3; i++) {
         fd = client(&b, 0);
         assert_int_equal(read(fd, &byte, 1), 0); /* closed */
         (void)close(fd);
     }
-    (void)pthread_mutex_lock(&b.mutex);
-    b.refuse = false;
-    (void)pthread_mutex_unlock(&b.mutex);
+    set_refuse(&b, false);
     fd = client(&b, 0);
     await_taken(&b, 1);
     (void)close(fd);

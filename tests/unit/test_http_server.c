@@ -27,9 +27,8 @@
 #include "server/http/peer.h"
 #include "server/http/server.h"
 
-#define BODY_MAX      4096
-#define HELD_MAX      256
-#define REPLY_WAIT_MS 10000
+#define BODY_MAX 4096
+#define HELD_MAX 256
 
 /* -- a thread that resumes requests ----------------------------------------------------------
  */
@@ -522,8 +521,8 @@ static bool wire_read(struct wire *w)
     struct pollfd p = { .fd = w->fd, .events = POLLIN };
     ssize_t n;
 
-    if (poll(&p, 1, REPLY_WAIT_MS) != 1)
-        fail_msg("no answer within %d ms", REPLY_WAIT_MS);
+    if (poll(&p, 1, PATIENCE_MS) != 1)
+        fail_msg("no answer within %d ms", PATIENCE_MS);
     n = recv(w->fd, buf_reserve(&w->in, 65536), 65536, 0);
     if (n <= 0)
         return false;
@@ -1378,7 +1377,7 @@ static void a_client_may_leave_while_its_request_is_suspended(void **state)
 
 static void await_serving(bool expected)
 {
-    usec_t end_us = clock_mono_us() + REPLY_WAIT_MS * USEC_PER_MS;
+    usec_t end_us = clock_mono_us() + PATIENCE_US;
 
     while (http_server_is_serving(server) != expected)
         if (clock_mono_us() > end_us)
@@ -1441,7 +1440,7 @@ static void a_quiescent_server_finishes_what_it_has_and_takes_no_more(void **sta
         .max_batch_body_bytes = 2 * BODY_MAX,
         .max_bodies_bytes = 3 * BODY_MAX,
         .max_connections = 10,
-        .idle_timeout_us = USEC_PER_SEC,
+        .idle_timeout_us = 60 * USEC_PER_SEC,
     };
     assert_int_equal(http_server_new(&conf, &server, NULL), 0);
     wire_reply(&late, false);

@@ -132,8 +132,9 @@ static int h_broken(struct http_req *rq, struct http_resp *rs)
 
 static int h_silent(struct http_req *rq, struct http_resp *rs)
 {
-    static const ssize_t steps[] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, HTTP_STREAM_END };
+    static const ssize_t steps[] = {
+        1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, HTTP_STREAM_END
+    };
 
     (void)rq;
     return reply(rs, steps, false, HTTP_LENGTH_UNKNOWN);
@@ -225,7 +226,7 @@ static void get(const char *path, bool head, struct answer *ret_answer)
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, gather);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &ret_answer->body);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)PATIENCE_S);
     (void)curl_easy_setopt(curl, CURLOPT_NOBODY, head ? 1L : 0L);
     ret_answer->code = curl_easy_perform(curl);
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret_answer->status);
@@ -236,7 +237,7 @@ static void get(const char *path, bool head, struct answer *ret_answer)
 
 static void await_freed(int count)
 {
-    for (int i = 0; i < 10000 && atomic_load(&freed) < count; i++)
+    for (int i = 0; i < PATIENCE_MS && atomic_load(&freed) < count; i++)
         (void)usleep(1000); /* the client may have its answer before the server has ended it */
     assert_int_equal(atomic_load(&freed), count);
 }

@@ -449,6 +449,6 @@ int main(void)
         TEST(a_shutdown_releases_the_job_and_starts_nothing_again),
     };
 
-    (void)alarm(120); /* a job that never ends must not hang the run */
+    (void)alarm(HANG_S); /* a job that never ends must not hang the run */
     return cmocka_run_group_tests_name("pool/program", tests, NULL, NULL);
 }

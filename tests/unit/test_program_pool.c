@@ -647,6 +647,6 @@ int main(void)
         TEST(on_trial_a_program_without_the_handshake_must_live_for_a_while),
     };
 
-    (void)alarm(120); /* a job that never ends must not hang the run */
+    (void)alarm(HANG_S); /* a job that never ends must not hang the run */
     return cmocka_run_group_tests_name("pool/program (pool)", tests, NULL, NULL);
 }

@@ -196,6 +196,6 @@ int main(void)
         cmocka_unit_test(a_change_that_fails_leaves_everything_as_it_was),
     };
 
-    (void)alarm(60);
+    (void)alarm(HANG_S);
     return cmocka_run_group_tests_name("pool/successor", tests, NULL, NULL);
 }

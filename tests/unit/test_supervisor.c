@@ -32,7 +32,6 @@
 #include "pool/supervisor.h"
 #include "pool/worker.h"
 
-#define HANG_S         60  /* then the test is killed by SIGALRM */
 #define WANTING_STARTS 10  /* as many crashes would be too many */
 #define MANY_WORKERS   400 /* their ends do not fit into a socket buffer */
 

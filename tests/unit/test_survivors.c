@@ -36,7 +36,7 @@ static struct survivors_conf conf_of_test(void)
     return (struct survivors_conf){
         .instance = "0123456789abcdef0123456789abcdef",
         .worker_lives = worker_lives,
-        .timeout_us = 30 * USEC_PER_SEC,
+        .timeout_us = PATIENCE_US,
     };
 }
 
@@ -164,7 +164,7 @@ static void a_hunt_ends_when_its_time_is_over(void **state)
 static int adopt_orphans(void **state)
 {
     (void)state;
-    (void)alarm(120);
+    (void)alarm(HANG_S);
     log_set_fd(-1);
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }

@@ -50,7 +50,7 @@ static void assert_all_gone(void)
 
     (void)close(said[1]);
     said[1] = -1;
-    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
     assert_int_equal(read(said[0], &c, 1), 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
@@ -259,6 +259,6 @@ int main(void)
         TEST(sigterm_reaches_everybody_and_wakes_the_stopped),
     };
 
-    (void)alarm(120); /* a process that got away must not hang the run */
+    (void)alarm(HANG_S); /* a process that got away must not hang the run */
     return cmocka_run_group_tests_name("pool/tree", tests, adopt_orphans, NULL);
 }

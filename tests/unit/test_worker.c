@@ -25,8 +25,6 @@
 #include "pool/worker.h"
 #include "tests/support/lab.h"
 
-#define WAIT_MS 20000 /* for what will come; only a failure takes as long */
-
 static char data_dir[TMP_SIZE];
 static char *work_dir; /* data_dir, or a long path below it */
 static int listen_fd;
@@ -155,7 +153,7 @@ static void await_readable(int fd)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
 
-    assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
 }
 
 /* The next frame; it stays at the start of `in` until any_frame() is called again. */
@@ -441,7 +439,7 @@ static void await_spooled(const struct order *o)
 {
     AUTO_FINI(outcome) struct outcome got = { 0 };
     struct pollfd never = { .fd = -1 };
-    usec_t until_us = clock_mono_us() + WAIT_MS * USEC_PER_MS;
+    usec_t until_us = clock_mono_us() + PATIENCE_US;
 
     while (spool_read(work_dir, o->job_id, o->attempt, &got, NULL) < 0) {
         assert_true(clock_mono_us() < until_us);
@@ -835,7 +833,7 @@ static void a_worker_says_when_its_program_is_ready_and_for_how_many(void **stat
                                  .argv = argv,
                                  .argc = 3,
                                  .concurrency = 64,
-                                 .ready_timeout_us = WAIT_MS * USEC_PER_MS,
+                                 .ready_timeout_us = PATIENCE_US,
                                  .grace_us = USEC_PER_SEC };
     struct order orders[2];
     struct proto_hello hello;
@@ -881,11 +879,9 @@ static void a_retired_worker_lets_its_program_answer_and_end(void **state)
         data_dir, data_dir);
     char sh[] = "/bin/sh", c[] = "-c", name[] = "score";
     char *argv[] = { sh, c, script, NULL };
-    const struct function fn = { .name = name,
-                                 .kind = FUNCTION_PROGRAM,
-                                 .argv = argv,
-                                 .argc = 3,
-                                 .grace_us = WAIT_MS * USEC_PER_MS };
+    const struct function fn = {
+        .name = name, .kind = FUNCTION_PROGRAM, .argv = argv, .argc = 3, .grace_us = PATIENCE_US
+    };
     AUTO_FINI(order) struct order o = lab_order(NULL, NULL);
     AUTO_FINI(outcome) struct outcome got = { 0 };
     struct proto_hello hello;
@@ -947,6 +943,6 @@ int main(void)
         TEST(a_worker_says_when_its_program_is_ready_and_for_how_many),
     };
 
-    (void)alarm(180); /* a worker that never answers must not hang the run */
+    (void)alarm(HANG_S); /* a worker that never answers must not hang the run */
     return cmocka_run_group_tests_name("pool/worker", tests, adopt_orphans, NULL);
 }
