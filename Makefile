@@ -213,7 +213,8 @@ zoo: test-build ## every animal of tests/zoo in every way: canceled, timed out, 
 
 # ---- the program at work ------------------------------------------------------------------
 
-.PHONY: demo run torture bench bench-growth bench-idle bench-fair bench-waiting bench-peers recovery fuzz overload gateways
+.PHONY: demo run torture bench bench-growth bench-idle bench-fair bench-waiting bench-peers bench-retention \
+    bench-build bench-check recovery fuzz overload gateways
 demo: all ## start jobd, give it real work, show what happened, stop it
 	tools/demo
 
@@ -236,6 +237,9 @@ overload: all $(BENCHES) ## submit ten times what can be done: do jobs finish at
 bench-growth: all $(BENCHES) ## the same figures with 10 million jobs in the ledger, and with none
 	bench/growth
 
+bench-retention: all $(BENCHES) ## what it costs submits that old jobs are removed at full load
+	bench/retention
+
 bench-idle: all $(BENCHES) ## memory, wake-ups and start of a jobd that has nothing to do
 	bench/idle
 
@@ -248,6 +252,11 @@ bench-waiting: all $(BENCHES) ## what 10,000 long-polls and 2,000 streams of eve
 bench-peers: all $(BENCHES) ## the same work with other queues, pools and runners, those that are installed
 	bench/peers
 
+bench-build: all $(BENCHES)
+
+bench-check: ## does every benchmark still run? Each in its shortest form
+	bench/check
+
 recovery: all ## kill the front 100 times under load: how long until it answers again
 	bench/recovery
 
@@ -258,7 +267,7 @@ CLANG_TIDY := $(shell command -v clang-tidy-14 || command -v clang-tidy)
 CLANG := $(shell command -v clang-14 || command -v clang)
 SHELLCHECK := $(shell command -v shellcheck)
 SH_FILES := $(wildcard script/demo script/test script/install .ci/run tools/demo tools/run-tests \
-              tools/check-layers tools/check-style tools/image-check tools/fresh-check \
+              tools/check-layers tools/check-style tools/image-check tools/fresh-check bench/check \
               tests/fuzz/run $(addprefix tests/conformance/,tools.sh run lint drift generative client resume))
 
 .PHONY: check check-format check-layers check-style check-headers check-generated check-shell \

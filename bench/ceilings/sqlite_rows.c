@@ -1,14 +1,16 @@
 /* Ceiling: durable jobs a second through raw SQLite, with nothing of jobd around it.
  *
- *     sqlite_rows [JOBS [PER_TRANSACTION [DIRECTORY]]]      100000 100 .
+ *     sqlite_rows [-i] [JOBS [PER_TRANSACTION [DIRECTORY]]]      100000 100 .
  *
  * One plain table; each transaction inserts, claims and finishes PER_TRANSACTION jobs, as a
  * turn of the ledger does: it finishes what the one before it has claimed. WAL,
- * synchronous=FULL. Prints jobs a second.
+ * synchronous=FULL. With -i it only inserts. Prints jobs a second.
  */
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +18,10 @@
 #define PAYLOAD                                                                                \
     "{\"args\":{\"n\":1},\"labels\":{\"team\":\"bench\"},\"env\":{\"A\":\"a value of some "    \
     "length\"}}"
+
+/* A row is then as large as one of jobd's (237 bytes): that of the job which bench/run inserts,
+ * whose payload has 146 bytes, next to some thirty columns that are mostly empty. */
+#define INSERTED_BYTES 230
 
 static sqlite3 *db;
 
@@ -57,6 +63,12 @@ static void set_up(const char *path)
     run("CREATE TABLE job (id INTEGER PRIMARY KEY, state INTEGER, started_at_us INTEGER,"
         " finished_at_us INTEGER, payload TEXT, result TEXT) STRICT");
     run("CREATE INDEX job_ready ON job (id) WHERE state = 0");
+}
+
+static void finalize_all(void)
+{
+    for (sqlite3_stmt *s; (s = sqlite3_next_stmt(db, NULL));)
+        (void)sqlite3_finalize(s); /* nothing failed before */
 }
 
 /* Returns microseconds. */
@@ -103,27 +115,56 @@ static usec_t measure(int64_t jobs, int64_t per_transaction)
         step(commit);
     }
     began_us = clock_mono_us() - began_us;
-    for (sqlite3_stmt *s; (s = sqlite3_next_stmt(db, NULL));)
-        (void)sqlite3_finalize(s); /* nothing failed before */
+    finalize_all();
+    return began_us;
+}
+
+/* Returns microseconds. */
+static usec_t measure_inserts(int64_t jobs, int64_t per_transaction)
+{
+    static char payload[INSERTED_BYTES];
+    sqlite3_stmt *begin = prepare("BEGIN IMMEDIATE");
+    sqlite3_stmt *commit = prepare("COMMIT");
+    sqlite3_stmt *insert = prepare("INSERT INTO job VALUES (?1, 0, 0, 0, ?2, NULL)");
+    usec_t began_us = clock_mono_us();
+
+    memset(payload, 'x', sizeof payload);
+    check(sqlite3_bind_text(insert, 2, payload, sizeof payload, SQLITE_STATIC), "bind");
+    for (int64_t inserted = 0; inserted < jobs;) {
+        step(begin);
+        for (int64_t i = 0; i < per_transaction && inserted < jobs; i++, inserted++) {
+            check(sqlite3_bind_int64(insert, 1, began_us + inserted), "bind");
+            step(insert);
+        }
+        step(commit);
+    }
+    began_us = clock_mono_us() - began_us;
+    finalize_all();
     return began_us;
 }
 
 int main(int argc, char **argv)
 {
-    int64_t jobs = argc > 1 ? strtoll(argv[1], NULL, 10) : 100000;
-    int64_t per_transaction = argc > 2 ? strtoll(argv[2], NULL, 10) : 100;
+    bool insert_only = argc > 1 && strcmp(argv[1], "-i") == 0;
+    int64_t jobs;
+    int64_t per_transaction;
     char dir[4096];
     char path[4200];
     usec_t took_us;
 
+    argc -= insert_only;
+    argv += insert_only;
+    jobs = argc > 1 ? strtoll(argv[1], NULL, 10) : 100000;
+    per_transaction = argc > 2 ? strtoll(argv[2], NULL, 10) : 100;
     (void)snprintf(dir, sizeof dir, "%s/sqlite_rows.XXXXXX", argc > 3 ? argv[3] : ".");
     if (jobs < 1 || per_transaction < 1 || !mkdtemp(dir)) {
-        (void)fprintf(stderr, "usage: sqlite_rows [JOBS [PER_TRANSACTION [DIRECTORY]]]\n");
+        (void)fprintf(stderr, "usage: sqlite_rows [-i] [JOBS [PER_TRANSACTION [DIRECTORY]]]\n");
         return 64;
     }
     (void)snprintf(path, sizeof path, "%s/rows.db", dir);
     set_up(path);
-    took_us = measure(jobs, per_transaction);
+    took_us =
+        insert_only ? measure_inserts(jobs, per_transaction) : measure(jobs, per_transaction);
     check(sqlite3_close(db), "close");
     (void)unlink(path);
     (void)rmdir(dir);
