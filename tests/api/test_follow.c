@@ -112,7 +112,7 @@ static void follow(struct follower *f, const struct api *a, const char *path, co
 static void await_bytes(struct follower *f, size_t count)
 {
     struct timespec until;
-    bool there;
+    size_t come;
 
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += PATIENCE_S;
@@ -120,10 +120,10 @@ static void await_bytes(struct follower *f, size_t count)
     while (f->body.len < count && !f->done)
         if (pthread_cond_timedwait(&f->changed, &f->mutex, &until) != 0)
             break;
-    there = f->body.len >= count;
+    come = f->body.len;
     (void)pthread_mutex_unlock(&f->mutex);
-    if (!there)
-        fail_msg("%zu bytes have come, not %zu", f->body.len, count);
+    if (come < count)
+        fail_msg("%zu bytes have come, not %zu", come, count);
 }
 
 static void await_end(struct follower *f)
@@ -183,16 +183,17 @@ static char *followed(const struct gate *g)
     return mem_printf("%s?follow=true", g->path);
 }
 
-/* Until the log can be read from a file: so long as all output is fresh, none is seen. */
+/* Until the log can be read from a file: so long as all output is fresh, none is seen. What is
+ * overwritten while it is being sent breaks the answer off. */
 static void await_log(const struct api *a, const char *path, size_t len)
 {
     usec_t deadline_us = clock_mono_us() + PATIENCE_US;
+    const struct api_request q = { .path = path };
 
     for (;;) {
         AUTO_FINI(api_reply) struct api_reply r = { 0 };
 
-        api_get(a, path, &r);
-        if (r.body_len >= len)
+        if (api_try(a, &q, &r) && r.body_len >= len)
             return;
         if (clock_mono_us() > deadline_us)
             fail_msg("the log did not grow");

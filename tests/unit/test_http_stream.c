@@ -161,10 +161,8 @@ static const struct http_route ROUTES[] = {
 /* -- the server and its client --------------------------------------------------------------
  */
 
-static int start(void **state)
+static int serve(usec_t idle_timeout_us)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET };
-    socklen_t len = sizeof at;
     struct http_conf conf = {
         .listen_fds = &listen_fd,
         .listen_count = 1,
@@ -173,8 +171,16 @@ static int start(void **state)
         .max_body_bytes = 1000,
         .max_connections = 64,
         .threads = 2,
-        .idle_timeout_us = USEC_PER_SEC,
+        .idle_timeout_us = idle_timeout_us,
     };
+
+    return http_server_new(&conf, &server, NULL);
+}
+
+static int start(void **state)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    socklen_t len = sizeof at;
 
     (void)state;
     log_set_level(LOG_ERROR);
@@ -188,7 +194,7 @@ static int start(void **state)
     (void)sem_init(&asked, 0, 0);
     (void)sem_init(&held, 0, 0);
     assert_int_equal(pthread_create(&resumer_thread, NULL, resumer, NULL), 0);
-    return http_server_new(&conf, &server, NULL);
+    return serve(PATIENCE_US);
 }
 
 static int stop(void **state)
@@ -310,6 +316,8 @@ static void a_silent_stream_outlives_the_idle_timeout(void **state)
     struct answer a;
 
     (void)state;
+    server = http_server_free(server);
+    assert_int_equal(serve(USEC_PER_SEC), 0);
     atomic_store(&dawdles, true);
     get("/silent", false, &a);
     atomic_store(&dawdles, false);
@@ -317,6 +325,8 @@ static void a_silent_stream_outlives_the_idle_timeout(void **state)
     assert_int_equal(a.body.len, 2);
     buf_fini(&a.body);
     await_freed(1);
+    server = http_server_free(server);
+    assert_int_equal(serve(PATIENCE_US), 0);
 }
 
 static void head_reads_nothing_of_a_stream(void **state)

@@ -232,6 +232,22 @@ static bool front_stops(const struct fixture *f, const struct front_start *start
     return msg->type == CONTROL_STOP || msg->type == CONTROL_STOP_NOW;
 }
 
+static bool front_becomes_ready(const struct fixture *f, const struct front_start *start,
+                                unsigned starts)
+{
+    switch (f->mode) {
+    case FRONT_EXITS:
+    case FRONT_CRASHES:
+        return false;
+    case FRONT_WANTS:
+        return starts == 1 || starts > 1 + WANTING_STARTS;
+    case FRONT_CANNOT_STOP:
+        return !start->stopping;
+    default:
+        return true;
+    }
+}
+
 static int front_main(void *ctx, const struct front_start *start)
 {
     const struct fixture *f = ctx;
@@ -239,16 +255,16 @@ static int front_main(void *ctx, const struct front_start *start)
     struct report r = { .kind = FRONT_HEARD, .pid = getpid() };
     char byte;
 
-    stub.shared->front_starts++;
-    report_front_started(start);
+    if (front_becomes_ready(f, start, ++stub.shared->front_starts))
+        (void)send(start->control_fd, &ready, sizeof ready, MSG_NOSIGNAL); /* recv() tells */
+    report_front_started(start); /* whoever hears of it knows that it is ready */
     if (f->mode == FRONT_EXITS)
         return f->exit_code;
-    if (f->mode == FRONT_WANTS && stub.shared->front_starts > 1 &&
-        stub.shared->front_starts <= 1 + WANTING_STARTS)
-        return EX_TEMPFAIL;
-    if (f->mode == FRONT_CRASHES || (f->mode == FRONT_CANNOT_STOP && start->stopping))
+    if (!front_becomes_ready(f, start, stub.shared->front_starts)) {
+        if (f->mode == FRONT_WANTS)
+            return EX_TEMPFAIL;
         (void)raise(SIGKILL);
-    (void)send(start->control_fd, &ready, sizeof ready, MSG_NOSIGNAL); /* or recv() will tell */
+    }
     if (f->mode == FRONT_DIES_ON_STOP && start->stopping)
         return 0;
     (void)close(f->release[1]);
@@ -844,7 +860,8 @@ static void a_front_that_keeps_crashing_before_it_is_ready_is_given_up(void **st
     assert_int_equal(f->shared->front_starts, 10);
 }
 
-/* Start, and let the supervisor hear that the front is ready: what it tells it comes later. */
+/* Start, and let the supervisor hear that the front is ready: what the front hears comes later.
+ */
 static struct report start_and_be_ready(struct fixture *f, struct report workers[3])
 {
     struct report front;
