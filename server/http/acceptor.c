@@ -49,8 +49,7 @@ static bool accept_one(struct acceptor *a, size_t listener)
         return errno == ECONNABORTED || errno == EINTR; /* that client has left */
     }
     (void)atomic_fetch_add(&a->connections, 1);
-    if (!a->conf.take(a->conf.ctx, listener, fd, (struct sockaddr *)&address, len))
-        acceptor_ended(a);
+    a->conf.take(a->conf.ctx, listener, fd, (struct sockaddr *)&address, len);
     return true;
 }
 

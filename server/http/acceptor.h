@@ -18,8 +18,8 @@ struct acceptor_conf {
     const int *listen_fds; /* not blocking from now on; borrowed */
     size_t listen_count;
     unsigned max_connections;
-    /* On the acceptor's thread. take_fd is taken in any case; false: it is closed already. */
-    bool (*take)(void *ctx, size_t listener, int take_fd, const struct sockaddr *address,
+    /* On the acceptor's thread; take_fd is taken. */
+    void (*take)(void *ctx, size_t listener, int take_fd, const struct sockaddr *address,
                  socklen_t address_len);
     void *ctx;
 };
@@ -30,7 +30,8 @@ int acceptor_new(const struct acceptor_conf *conf, struct acceptor **ret_accepto
                  struct errinfo *e);
 /* Begin to accept. Once. */
 int acceptor_start(struct acceptor *a, struct errinfo *e);
-/* A connection that was taken has ended. Any thread, also after acceptor_stop(). */
+/* A connection that was taken has ended, or never was one. Any thread, also after
+ * acceptor_stop(). */
 void acceptor_ended(struct acceptor *a);
 /* How many there are now, with the one that is just being taken. Any thread. */
 unsigned acceptor_connections(const struct acceptor *a);

@@ -15,31 +15,31 @@
  * A handler that returns HTTP_PENDING has arranged for http_resume(), which may run on another
  * thread at any moment: before the handler has returned, before MHD_suspend_connection(), after
  * it. MHD forgets a resume that comes before the suspend, so exactly one side must call
- * MHD_resume_connection(), after the suspend. The phase settles which:
+ * http_loop_resume(), after the suspend. The phase settles which:
  *
  *   HTTP thread                                    any thread
  *   phase = RUNNING; handler()                     http_resume():
  *   phase is RESUMED already? call next at once      old = exchange(phase, RESUMED)
- *   MHD_suspend_connection()                         old is SUSPENDED: MHD_resume_connection()
+ *   MHD_suspend_connection()                         old is SUSPENDED: http_loop_resume()
  *   compare-exchange(phase, RUNNING -> SUSPENDED)    old is RUNNING: nothing; the HTTP thread's
- *   that failed: MHD_resume_connection()             compare-exchange will fail
+ *   that failed: http_loop_resume()                  compare-exchange will fail
  *
  * With old == RUNNING the HTTP thread may already answer and free the request, so http_resume()
- * does not touch it after the exchange. With old == SUSPENDED nothing can go on before MHD has
- * been told: a suspended connection does not even notice that its client has left. The exchange
- * is also what makes the resumer's writes visible to rq->next.
+ * does not touch it after the exchange. With old == SUSPENDED nothing can go on before the loop
+ * has been told: a suspended connection does not even notice that its client has left. The
+ * exchange is also what makes the resumer's writes visible to rq->next.
  */
 enum phase { PHASE_RUNNING, PHASE_SUSPENDED, PHASE_RESUMED };
 
 void http_resume(struct http_req *rq)
 {
     struct request *r = (struct request *)rq;
-    struct MHD_Connection *connection = r->connection;
+    struct http_loop *loop = r->thread->loop;
     int old = atomic_exchange_explicit(&r->phase, PHASE_RESUMED, memory_order_acq_rel);
 
     assert(old != PHASE_RESUMED);
     if (old == PHASE_SUSPENDED)
-        MHD_resume_connection(connection);
+        http_loop_resume(loop, &r->entry);
 }
 
 /* True: suspended, or on its way back from there. False: resumed already, go on at once. */
@@ -52,7 +52,7 @@ static bool suspend(struct request *r)
     MHD_suspend_connection(r->connection);
     if (!atomic_compare_exchange_strong_explicit(&r->phase, &phase, PHASE_SUSPENDED,
                                                  memory_order_acq_rel, memory_order_acquire))
-        MHD_resume_connection(r->connection);
+        http_loop_resume(r->thread->loop, &r->entry);
     return true;
 }
 

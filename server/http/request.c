@@ -72,6 +72,7 @@ struct request *request_new(struct http_thread *thread, struct MHD_Connection *c
     r->thread = thread;
     r->conf = thread->conf;
     r->connection = connection;
+    r->entry.connection = connection;
     r->started_us = clock_mono_us();
     r->answer.fd = -1;
     r->rs.body = &r->answer;

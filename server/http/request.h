@@ -17,6 +17,7 @@
 #include "server/http/bodies.h"
 #include "server/http/connections.h"
 #include "server/http/http.h"
+#include "server/http/http_loop.h"
 #include "server/http/peer.h"
 #include "server/http/prefer.h"
 #include "server/http/query.h"
@@ -35,6 +36,7 @@
 struct http_thread {
     const struct http_conf *conf;
     const struct router *router;
+    struct http_loop *loop; /* whose thread it is */
     struct rates *rates;
     struct bodies *bodies;
     const atomic_bool *quiescing; /* answers say `Connection: close` */
@@ -88,6 +90,7 @@ struct request {
     usec_t started_us;       /* monotonic */
     enum request_stage stage;
     atomic_int phase; /* enum phase in dispatch.c */
+    struct http_loop_entry entry;
 
     bool stream_waited;             /* the last that its stream said is HTTP_STREAM_WAIT */
     bool head;                      /* HEAD: answered as GET, the body stays here */

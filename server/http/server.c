@@ -14,6 +14,7 @@
 #include "server/http/acceptor.h"
 #include "server/http/chain.h"
 #include "server/http/dispatch.h"
+#include "server/http/http_loop.h"
 #include "server/http/request.h"
 #include "server/http/tls.h"
 
@@ -28,8 +29,8 @@
  * handler, so the first call only judges the headers, and the answer waits for the next call
  * unless the body must not be read.
  *
- * Every listening socket has conf.threads daemons of one thread each, to which the acceptor
- * shares out the connections; the daemons do not listen. With many connections there are more
+ * Every listening socket has conf.threads daemons of one thread each (http_loop.h), to which the
+ * acceptor shares out the connections; the daemons neither listen nor have threads of their own. With many connections there are more
  * threads in use than CPUs: for every request that is resumed MHD walks the list of all
  * connections of its daemon that are suspended, and with many lists each is short
  * (docs/adr/0016-many-who-wait.md).
@@ -210,17 +211,24 @@ static size_t threads_in_use(const struct http_server *s)
     return wanted < all ? wanted : all;
 }
 
+/* On the thread of one daemon. */
+static void on_refused(void *ctx)
+{
+    struct http_server *s = ctx;
+
+    acceptor_ended(s->acceptor);
+}
+
 /* On the acceptor's thread. */
-static bool share_out(void *ctx, size_t listener, int take_fd, const struct sockaddr *address,
+static void share_out(void *ctx, size_t listener, int take_fd, const struct sockaddr *address,
                       socklen_t address_len)
 {
     struct http_server *s = ctx;
     size_t listeners = s->conf.listen_count;
     size_t turn = s->next_turn++ % threads_in_use(s);
 
-    /* It closes the socket when it fails. */
-    return MHD_add_connection(s->daemons[turn * listeners + listener].mhd, take_fd, address,
-                              address_len) == MHD_YES;
+    http_loop_add(s->daemons[turn * listeners + listener].thread.loop, take_fd, address,
+                  address_len);
 }
 
 /* -- start and stop -------------------------------------------------------------------------
@@ -264,18 +272,19 @@ static int daemon_start(struct http_daemon *d, struct errinfo *e)
 
     set_tls(d, tls_options);
     d->mhd = MHD_start_daemon(
-        (d->tls ? MHD_USE_TLS : 0u) | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_TURBO | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC,
+        (d->tls ? MHD_USE_TLS : 0u) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO |
+            MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET,
         0, on_arrival, d, on_access, d, MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_CONNECTION_LIMIT,
         conf->max_connections + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_memory_bytes(conf),
         MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_line, d, MHD_OPTION_NOTIFY_COMPLETED, on_completed, d,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_ARRAY, tls_options, MHD_OPTION_END);
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls_options, MHD_OPTION_END);
     if (!d->mhd)
         return err_sys(e, "start the HTTP server");
-    return 0;
+    return http_loop_new(&(struct http_loop_conf){ d->mhd, on_refused, d->server },
+                         &d->thread.loop, e);
 }
 
 static void daemons_prepare(struct http_server *s)
@@ -328,6 +337,8 @@ static int start_accepting(struct http_server *s, struct errinfo *e)
     int r;
 
     r = acceptor_new(&conf, &s->acceptor, e);
+    for (size_t i = 0; i < s->daemon_count && r == 0; i++)
+        r = http_loop_start(s->daemons[i].thread.loop, e);
     return r < 0 ? r : acceptor_start(s->acceptor, e);
 }
 
@@ -403,6 +414,7 @@ struct http_server *http_server_free(struct http_server *s)
     http_server_quiesce(s);
     wait_for_answers(s);
     for (size_t i = 0; i < s->daemon_count; i++) {
+        s->daemons[i].thread.loop = http_loop_free(s->daemons[i].thread.loop);
         if (s->daemons[i].mhd)
             MHD_stop_daemon(s->daemons[i].mhd);
         request_free_spares(&s->daemons[i].thread);

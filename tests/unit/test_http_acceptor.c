@@ -22,7 +22,7 @@ struct bench {
     bool refuse;
 };
 
-static bool take(void *ctx, size_t listener, int take_fd, const struct sockaddr *address,
+static void take(void *ctx, size_t listener, int take_fd, const struct sockaddr *address,
                  socklen_t address_len)
 {
     struct bench *b = ctx;
@@ -39,7 +39,8 @@ static bool take(void *ctx, size_t listener, int take_fd, const struct sockaddr 
     }
     (void)pthread_cond_broadcast(&b->changed);
     (void)pthread_mutex_unlock(&b->mutex);
-    return !refused;
+    if (refused)
+        acceptor_ended(b->acceptor);
 }
 
 static void open_bench(struct bench *b, unsigned max_connections)

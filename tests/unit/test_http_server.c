@@ -819,31 +819,40 @@ static void a_batch_has_a_bound_of_its_own(void **state)
 
 /* One is on its way with nearly all that a batch may have; another one does not fit beside it.
  */
-static void large_bodies_are_bounded_together(void **state)
+/* Send a body but for its last byte, so that the server holds it, and ask for something else.
+ * There is no telling which of the two gets there first: the other is refused, or both fit one
+ * after the other. True: it was held, and what asked was refused. */
+static bool one_large_body_keeps_out_another(const char *body)
 {
-    AUTO(mem) char *body = mem_new0(2 * BODY_MAX + 1);
     struct wire w = wire_open();
     char head[256];
-    int status;
+    bool refused;
 
-    (void)state;
-    memset(body, ' ', 2 * BODY_MAX);
     (void)snprintf(head, sizeof head,
                    "POST /lines HTTP/1.1\r\n" HOST JSON "Content-Length: %d\r\n\r\n",
                    2 * BODY_MAX);
     wire_send(&w, head);
     wire_send_bytes(&w, body, 2 * BODY_MAX - 1);
-    do
-        status = post("/lines", JSON, body); /* until what was sent has arrived */
-    while (status == 202);
-    assert_int_equal(status, 503);
-    expect_problem(503, "temporary-reduced-capacity");
-    expect_header("Retry-After", "1");
-    assert_int_equal(post("/echo", JSON, "{}"), 202);
+    refused = post("/lines", JSON, body) != 202;
+    if (refused) {
+        expect_problem(503, "temporary-reduced-capacity");
+        expect_header("Retry-After", "1");
+        assert_int_equal(post("/echo", JSON, "{}"), 202);
+    }
     wire_send(&w, " ");
     wire_reply(&w, false);
-    assert_int_equal(reply.status, 202);
     wire_close(&w);
+    return refused && reply.status == 202;
+}
+
+static void large_bodies_are_bounded_together(void **state)
+{
+    AUTO(mem) char *body = mem_new0(2 * BODY_MAX + 1);
+
+    (void)state;
+    memset(body, ' ', 2 * BODY_MAX);
+    while (!one_large_body_keeps_out_another(body))
+        ;
     while (post("/lines", JSON, body) != 202)
         assert_int_equal(reply.status, 503);
 }
