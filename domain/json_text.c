@@ -1,4 +1,5 @@
-/* domain/json_text.c - reading is jansson's; the limits that it cannot set are checked before.
+/* domain/json_text.c - reading is jansson's where the text is not plain (json_plain.h); the
+ * limits that it cannot set are checked before.
  *
  * Writing is done here, because jansson 2.14 writes each real with 17 digits.
  */
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "domain/json_plain.h"
 
 #define BOM            "\xEF\xBB\xBF"
 #define INTEGER_DIGITS 20 /* and a sign */
@@ -85,6 +87,9 @@ int json_text_parse(const char *text, size_t len, json_t **ret_json, struct erri
 
     if (len == 0)
         return err_set(e, ERR_MALFORMED_JSON, "there is nothing where JSON is expected");
+    *ret_json = json_plain_parse(text, len, JSON_DEPTH_MAX);
+    if (*ret_json)
+        return 0;
     if (len >= strlen(BOM) && memcmp(text, BOM, strlen(BOM)) == 0)
         return refuse_at(text, text, "a byte order mark is not allowed", e);
     at = memchr(text, '\0', len);
