@@ -215,6 +215,8 @@ int housekeeping_apply(struct turn *t)
 
 void housekeeping_publish(struct turn *t)
 {
+    if (t->keeping.cleared_count > 0)
+        links_tidy(t->en->links);
     forget_cleared(t->en, t->keeping.cleared_count);
     t->keeping.cleared_count = 0;
     t->en->keeping = t->keeping;

@@ -349,6 +349,19 @@ struct link *links_find(struct links *ls, int64_t worker_id)
     return NULL;
 }
 
+void links_tidy(struct links *ls)
+{
+    struct link *chosen = NULL;
+    struct link *link;
+
+    LL_FOREACH (ls->list, link)
+        if (!link->broken && link->worker_id != 0 && link->pool[0] == '\0' &&
+            (!chosen || chosen->capacity == 0)) /* then it may end before it comes to it */
+            chosen = link;
+    if (chosen)
+        proto_put_tidy(&chosen->out);
+}
+
 unsigned links_count(struct links *ls)
 {
     unsigned count = 0;

@@ -73,6 +73,9 @@ void links_reap(struct links *ls);
 struct link *links_first(struct links *ls);
 /* The worker's live link, or NULL. */
 struct link *links_find(struct links *ls, int64_t worker_id);
+/* One of the workers that run commands is told to empty the trash; when there is none, the next
+ * one looks when it starts. */
+void links_tidy(struct links *ls);
 /* Live links that said HELLO. */
 unsigned links_count(struct links *ls);
 

@@ -244,6 +244,11 @@ void proto_put_status(struct buf *out, const struct proto_status *status)
     frame_end(out, start);
 }
 
+void proto_put_tidy(struct buf *out)
+{
+    frame_end(out, frame_begin(out, PROTO_TIDY));
+}
+
 /* ---- decoding ---------------------------------------------------------------------------- */
 
 /* What is left of a body. The first thing that does not fit sets `bad`, after which every
@@ -458,7 +463,7 @@ int proto_next(const struct buf *in, enum proto_type *ret_type, const char **ret
     if (len < 1 || len > PROTO_FRAME_MAX)
         return err_set(e, ERR_PROTOCOL, "a frame of %u bytes", len);
     type = (unsigned char)*b.next;
-    if (type < PROTO_HELLO || type > PROTO_STATUS)
+    if (type < PROTO_HELLO || type > PROTO_TIDY)
         return err_set(e, ERR_PROTOCOL, "a frame of the unknown type %u", type);
     if (b.left < len)
         return 0;
@@ -667,4 +672,11 @@ int proto_get_status(const char *body, size_t len, struct proto_status *ret, str
     if (r == 0)
         *ret = status;
     return r;
+}
+
+int proto_get_tidy(const char *body, size_t len, struct errinfo *e)
+{
+    const struct body b = { .next = body, .left = len };
+
+    return body_end(&b, "TIDY", e);
 }

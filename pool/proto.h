@@ -10,7 +10,7 @@
  *   HELLO    who I am, what I hold        RUN     start this attempt
  *   OUTCOME  how an attempt ended         CANCEL  stop this attempt
  *   PROGRESS what an attempt says         ACK     this outcome is on disk: forget it
- *   STATUS   what I can take now
+ *   STATUS   what I can take now         TIDY    there is something in the trash
  *
  * A worker that loses its connection reads what is left in it, reconnects, and says HELLO with
  * the attempts that it still holds; unacknowledged outcomes follow. So the front learns exactly
@@ -29,7 +29,7 @@
 #include "domain/order.h"
 #include "domain/outcome.h"
 
-#define PROTO_VERSION   2
+#define PROTO_VERSION   3
 #define PROTO_FRAME_MAX ((size_t)64 * 1024 * 1024)
 #define PROTO_HELD_MAX  256
 
@@ -41,6 +41,7 @@ enum proto_type {
     PROTO_ACK,
     PROTO_PROGRESS,
     PROTO_STATUS,
+    PROTO_TIDY,
 };
 
 struct proto_attempt {
@@ -106,6 +107,7 @@ void proto_put_outcome(struct buf *out, const struct outcome *outcome);
 void proto_put_ack(struct buf *out, const struct proto_attempt *ack);
 void proto_put_progress(struct buf *out, const struct proto_progress *progress);
 void proto_put_status(struct buf *out, const struct proto_status *status);
+void proto_put_tidy(struct buf *out);
 
 /* The next whole frame at the start of in: *ret_type, and the body within in (borrowed until in
  * changes). Returns the frame's length in bytes (the caller consumes it), 0 when more bytes are
@@ -121,5 +123,6 @@ int proto_get_ack(const char *body, size_t len, struct proto_attempt *ret, struc
 int proto_get_progress(const char *body, size_t len, struct proto_progress *ret,
                        struct errinfo *e);
 int proto_get_status(const char *body, size_t len, struct proto_status *ret, struct errinfo *e);
+int proto_get_tidy(const char *body, size_t len, struct errinfo *e);
 
 #endif

@@ -19,10 +19,13 @@
 
 #define DIR_MODE 0700
 
-/* The trash: a portion, the pause after it, and how often to look whether there is any. */
+/* The trash: a portion, the pause after it, when to look for what others have put there, when
+ * to try again what cannot be removed, and when to look although nobody has said anything. */
 #define SWEEP_PORTION_US (5 * USEC_PER_MS)
 #define SWEEP_PAUSE_US   (20 * USEC_PER_MS)
-#define SWEEP_LOOK_US    (30 * USEC_PER_SEC)
+#define SWEEP_SOON_US    (100 * USEC_PER_MS)
+#define SWEEP_RETRY_US   (30 * USEC_PER_SEC)
+#define SWEEP_LOOK_US    (3600 * USEC_PER_SEC)
 
 #define NAME_SIZE 64
 
@@ -59,12 +62,20 @@ static void on_sweep(void *ctx)
         break;
     case REMOVAL_STUCK:
         log_warn("trash.stuck", LSTR("data_dir", w->root));
-        sweep_in(w, SWEEP_LOOK_US);
+        sweep_in(w, SWEEP_RETRY_US);
         break;
     case REMOVAL_DONE:
         sweep_in(w, SWEEP_LOOK_US);
         break;
     }
+}
+
+void workdirs_tidy(struct workdirs *w)
+{
+    usec_t at_us = clock_mono_us() + SWEEP_SOON_US;
+
+    if (w->loop && (w->sweep.at_us == 0 || w->sweep.at_us > at_us))
+        loop_set_timer(w->loop, &w->sweep, at_us);
 }
 
 /* In the trash nobody looks at names, but they must differ. */

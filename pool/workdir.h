@@ -8,8 +8,10 @@
  *
  * Making a directory is dear on a journaling file system, so one that an attempt has left as it
  * got it is used again under a new name. What is not empty goes to the trash in one step, and
- * is removed from there in small portions while the worker has nothing better to do. One
- * thread; all workers share the trash.
+ * is removed from there in small portions while the worker has nothing better to do. All
+ * workers share the trash: a worker looks there when it starts, when it has put something in,
+ * and when it is told that others have; else hardly ever, so that an idle one sleeps. One
+ * thread.
  */
 #ifndef JOBD_POOL_WORKDIR_H
 #define JOBD_POOL_WORKDIR_H
@@ -49,6 +51,8 @@ struct workdir {
 int workdirs_open(struct workdirs *w, struct loop *loop, const char *data_dir,
                   const struct artifacts_bounds *bounds, struct errinfo *e);
 void workdirs_close(struct workdirs *w);
+/* There may be something in the trash. One that is not open is fine. */
+void workdirs_tidy(struct workdirs *w);
 
 /* Fresh directories for an attempt, with its inputs. On failure *ret_stage is "directory" or
  * "inputs", and there is nothing to be finished. */

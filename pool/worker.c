@@ -472,6 +472,7 @@ static void on_up(void *ctx)
         proto_put_outcome(link_out(w->link), &w->pending[i].outcome);
     link_flush(w->link);
     send_news(w);
+    workdirs_tidy(&w->workdirs); /* a front that was started again has removed files first */
 }
 
 static void on_down(void *ctx)
@@ -509,6 +510,11 @@ static int on_frame(void *ctx, enum proto_type type, const char *body, size_t le
         r = proto_get_ack(body, len, &ack, e);
         if (r == 0)
             forget(w, &ack);
+        return r;
+    case PROTO_TIDY:
+        r = proto_get_tidy(body, len, e);
+        if (r == 0)
+            workdirs_tidy(&w->workdirs);
         return r;
     default:
         return err_set(e, ERR_PROTOCOL, "the front sent a frame of type %d", (int)type);

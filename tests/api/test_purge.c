@@ -100,6 +100,40 @@ static void a_job_that_has_ended_is_removed_with_its_files(void **state)
     assert_gone(a, id);
 }
 
+static int count_trash(const struct api *a)
+{
+    DIR *dir = opendir(api_path(a, "data/trash"));
+    const struct dirent *entry;
+    int count = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe): own stream */
+        count += entry->d_name[0] != '.';
+    (void)closedir(dir);
+    return count;
+}
+
+/* The front throws them away, a worker removes them; it sleeps until it is told. */
+static void files_that_were_thrown_away_do_not_stay_in_the_trash(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char id[API_ID_SIZE];
+
+    for (int i = 0; i < 3; i++) {
+        usec_t deadline_us = clock_mono_us() + PATIENCE_US;
+
+        (void)api_submit(a, LEAVES_FILES "}", id);
+        api_await(a, id, &r);
+        purge(a, id, &r);
+        assert_status(&r, 204);
+        while (count_trash(a) > 0) {
+            assert_true(clock_mono_us() < deadline_us);
+            (void)usleep(5000);
+        }
+    }
+}
+
 static void a_waiting_job_is_canceled_and_removed_at_once(void **state)
 {
     const struct api *a = *state;
@@ -354,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_that_has_ended_is_removed_with_its_files),
+        cmocka_unit_test(files_that_were_thrown_away_do_not_stay_in_the_trash),
         cmocka_unit_test(a_waiting_job_is_canceled_and_removed_at_once),
         cmocka_unit_test(a_running_job_is_removed_once_it_has_ended),
         cmocka_unit_test(an_unknown_job_cannot_be_purged),

@@ -58,6 +58,9 @@ static void read_body(enum proto_type type, const char *body, size_t len, struct
         if (proto_get_status(body, len, &status, e) == 0)
             assert(status.state < PROTO_STATE_MAX_);
         return;
+    case PROTO_TIDY:
+        (void)proto_get_tidy(body, len, e);
+        return;
     }
 }
 
@@ -72,7 +75,7 @@ int fuzz_one(const uint8_t *data, size_t size)
 
     /* As a body of any type: the first byte says which. */
     if (size > 0)
-        read_body((enum proto_type)(data[0] % (PROTO_STATUS + 1)), (const char *)data + 1,
+        read_body((enum proto_type)(data[0] % (PROTO_TIDY + 1)), (const char *)data + 1,
                   size - 1, &e);
     /* And as a stream of frames. */
     buf_add(&in, data, size);

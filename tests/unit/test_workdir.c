@@ -422,6 +422,38 @@ static void removing_stops_when_its_time_is_over(void **state)
     assert_trash_goes();
 }
 
+/* Turns of the loop until the trash has been looked at. */
+static void await_sweep(void)
+{
+    usec_t due_us = dirs.sweep.at_us;
+
+    while (dirs.sweep.at_us == due_us)
+        assert_int_equal(loop_turn(loop, NULL), 0);
+}
+
+static void what_others_have_put_there_goes_when_that_is_told(void **state)
+{
+    usec_t far_us = clock_mono_us() + LATER;
+    usec_t told_us;
+    char path[PATHS_SIZE];
+    char *left = NULL;
+
+    (void)state;
+    await_sweep(); /* the one at the start */
+    assert_true(dirs.sweep.at_us > far_us);
+    put(paths_trash_dir(data_dir, path), "left", "x");
+    workdirs_tidy(&dirs);
+    told_us = dirs.sweep.at_us;
+    assert_true(told_us < far_us);
+    workdirs_tidy(&dirs);
+    assert_int_equal(dirs.sweep.at_us, told_us); /* whoever is told all the time gets to it */
+    await_sweep();
+    left = mem_printf("%s/left", path);
+    assert_false(exists(left));
+    assert_true(dirs.sweep.at_us > far_us);
+    free(left);
+}
+
 static void links_in_the_trash_lead_nowhere(void **state)
 {
     struct workdir d = make();
@@ -483,6 +515,7 @@ int main(void)
         TEST(what_locks_itself_in_is_taken_all_the_same),
         TEST(a_tree_too_deep_is_left_out_and_goes),
         TEST(removing_stops_when_its_time_is_over),
+        TEST(what_others_have_put_there_goes_when_that_is_told),
         TEST(links_in_the_trash_lead_nowhere),
         TEST(nothing_but_what_is_below_can_be_opened),
     };
