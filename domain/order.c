@@ -287,6 +287,7 @@ int order_build(const struct job *job, const struct function *fn, const struct l
         return err_set(e, ERR_VALIDATION, "the stored payload of the job is damaged");
     o.job_id = job->id;
     o.attempt = job->attempt;
+    o.priority = job->priority;
     o.function = mem_str_or_null(job->function);
     o.timeout_us = job->timeout_us;
     o.grace_us = job->grace_us;

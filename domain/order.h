@@ -23,6 +23,7 @@
 struct order {
     struct uuid7 job_id;
     int attempt;
+    int priority;   /* of the job: among orders that wait in a worker the highest is next */
     char *function; /* NULL for a command job */
     char **argv;    /* NULL-terminated; empty for a warm program, which runs already */
     char **env;     /* NULL-terminated "NAME=value" on top of the worker's base environment */

@@ -39,7 +39,8 @@ bool claims_are_due(struct engine *en)
     if (en->draining)
         return false;
     for (const struct link *link = links_first(en->links); link; link = link->next)
-        if (bid_of(en, link, &bid) && bid.pool->may_have_jobs)
+        if (bid_of(en, link, &bid) && bid.pool->may_have_jobs &&
+            !gather_holds_back(en, bid.pool))
             return true;
     return false;
 }

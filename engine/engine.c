@@ -274,6 +274,8 @@ static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
         earlier(&wait_us, en->feed.due_us - now_us);
     if (links_pause_end_us(en->links) != 0)
         earlier(&wait_us, links_pause_end_us(en->links) - now_us);
+    if (en->gather.until_us != 0)
+        earlier(&wait_us, en->gather.until_us - now_us);
     if (en->draining && !en->drain_forced)
         earlier(&wait_us, en->drain_deadline_us - now_us);
     if (en->leaving)
@@ -281,7 +283,21 @@ static usec_t time_to_sleep(struct engine *en, usec_t next_waiter_us)
     return wait_us;
 }
 
-static int wait_for_events(struct engine *en, bool busy, usec_t next_waiter_us,
+/* Whether it may sleep: nothing is to be done now, and has come since we looked. */
+static bool may_sleep(struct engine *en, enum turn_need need)
+{
+    switch (need) {
+    case TURN_NONE:
+        return inbox_sleep(&en->inbox);
+    case TURN_LATER:
+        return inbox_doze(&en->inbox);
+    case TURN_NOW:
+        break;
+    }
+    return false;
+}
+
+static int wait_for_events(struct engine *en, enum turn_need need, usec_t next_waiter_us,
                            struct errinfo *e)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -289,7 +305,7 @@ static int wait_for_events(struct engine *en, bool busy, usec_t next_waiter_us,
     int timeout_ms;
     int n;
 
-    if (!busy && inbox_sleep(&en->inbox))
+    if (may_sleep(en, need))
         wait_us = time_to_sleep(en, next_waiter_us);
     /* Rounded up: waking early would only make the loop turn once more. A day at most. */
     if (wait_us > (usec_t)86400 * USEC_PER_SEC)
@@ -308,34 +324,40 @@ static bool drained(const struct engine *en)
     return en->draining && owned_count(&en->owned) == 0 && !en->endings;
 }
 
+static struct engine_request *take_requests(struct engine *en)
+{
+    bool stop;
+    bool stop_now;
+    struct engine_request *requests = inbox_take(&en->inbox, &stop, &stop_now);
+
+    if (stop || stop_now)
+        drain(en, stop_now);
+    return requests;
+}
+
 int engine_run(struct engine *en, struct errinfo *e)
 {
     struct errinfo gone = { 0 };
     int r = 0;
 
     while (r == 0 && !en->lost && !drained(en) && !has_left(en)) {
-        struct engine_request *requests;
+        enum turn_need need = turn_need(en, clock_wall_us(), clock_mono_us());
+        struct engine_request *requests = need == TURN_LATER ? NULL : take_requests(en);
         usec_t next_waiter_us;
-        bool stop;
-        bool stop_now;
-        bool due;
 
-        requests = inbox_take(&en->inbox, &stop, &stop_now);
-        if (stop || stop_now)
-            drain(en, stop_now);
         if (en->draining && !en->drain_forced && clock_mono_us() >= en->drain_deadline_us)
             force_drain(en);
-        if (requests || turn_is_due(en, clock_wall_us(), clock_mono_us()))
+        if (requests || need == TURN_NOW)
             turn_run(en, requests);
         links_flush(en->links);
         links_reap(en->links);
         update_status(en);
         feed_tick(&en->feed, en->waiters, clock_mono_us());
         next_waiter_us = waiters_tick(en->waiters, clock_mono_us());
-        due = turn_is_due(en, clock_wall_us(), clock_mono_us());
+        need = turn_need(en, clock_wall_us(), clock_mono_us());
         /* A request that takes many turns must not keep the workers from being heard. */
-        if (!drained(en) && (!due || en->unfinished))
-            r = wait_for_events(en, due, next_waiter_us, e);
+        if (!drained(en) && (need != TURN_NOW || en->unfinished))
+            r = wait_for_events(en, need, next_waiter_us, e);
     }
     waiters_drain(en->waiters);
     (void)err_set(&gone, ERR_DRAINING, "the server is shutting down: ask again");
@@ -406,7 +428,7 @@ int engine_new(const struct engine_conf *conf, struct engine **ret_engine, struc
     en->endings_last_next = &en->endings;
     en->unfinished_last_next = &en->unfinished;
     (void)pthread_mutex_init(&en->status_mutex, NULL); /* cannot fail for the default kind */
-    r = inbox_init(&en->inbox, e);
+    r = inbox_init(&en->inbox, gather_may_wait, en, e);
     if (r < 0)
         return r;
     make_pools(en);

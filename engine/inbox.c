@@ -5,9 +5,9 @@
 
 #include "base/fd.h"
 
-int inbox_init(struct inbox *in, struct errinfo *e)
+int inbox_init(struct inbox *in, inbox_may_wait_fn *may_wait, void *ctx, struct errinfo *e)
 {
-    *in = (struct inbox){ .wake_fd = -1 };
+    *in = (struct inbox){ .may_wait = may_wait, .ctx = ctx, .wake_fd = -1 };
     in->last_next = &in->first;
     (void)pthread_mutex_init(&in->mutex, NULL); /* cannot fail for the default kind */
     in->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -51,7 +51,7 @@ void inbox_awake(struct inbox *in)
 
 void inbox_put(struct inbox *in, struct engine_request *rq)
 {
-    bool asleep;
+    bool wake;
     bool closed;
 
     rq->next = NULL;
@@ -62,13 +62,15 @@ void inbox_put(struct inbox *in, struct engine_request *rq)
         *in->last_next = rq;
         in->last_next = &rq->next;
         atomic_fetch_add_explicit(&in->depth, 1, memory_order_relaxed);
+        in->urgent += !in->may_wait(in->ctx, rq);
     }
-    asleep = in->asleep;
-    in->asleep = false;
+    wake = in->asleep || (in->dozing && in->urgent > 0);
+    if (wake)
+        in->asleep = in->dozing = false;
     (void)pthread_mutex_unlock(&in->mutex);
     if (closed)
         refuse_all(rq);
-    else if (asleep)
+    else if (wake)
         inbox_wake(in);
 }
 
@@ -90,7 +92,8 @@ struct engine_request *inbox_take(struct inbox *in, bool *ret_stop, bool *ret_st
     in->first = NULL;
     in->last_next = &in->first;
     atomic_store_explicit(&in->taken, atomic_exchange(&in->depth, 0), memory_order_relaxed);
-    in->asleep = false;
+    in->urgent = 0;
+    in->asleep = in->dozing = false;
     *ret_stop = in->stop;
     *ret_stop_now = in->stop_now;
     (void)pthread_mutex_unlock(&in->mutex);
@@ -106,6 +109,27 @@ bool inbox_sleep(struct inbox *in)
     in->asleep = empty;
     (void)pthread_mutex_unlock(&in->mutex);
     return empty;
+}
+
+bool inbox_doze(struct inbox *in)
+{
+    bool may;
+
+    (void)pthread_mutex_lock(&in->mutex);
+    may = in->urgent == 0 && !in->stop;
+    in->dozing = may;
+    (void)pthread_mutex_unlock(&in->mutex);
+    return may;
+}
+
+bool inbox_can_wait(struct inbox *in)
+{
+    bool can;
+
+    (void)pthread_mutex_lock(&in->mutex);
+    can = in->urgent == 0 && !in->stop;
+    (void)pthread_mutex_unlock(&in->mutex);
+    return can;
 }
 
 void inbox_close(struct inbox *in)

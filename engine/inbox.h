@@ -13,20 +13,27 @@
 #include "base/err.h"
 #include "engine/engine.h"
 
+/* Whether a request may wait while the engine dozes. Called under the mutex, on any thread. */
+typedef bool inbox_may_wait_fn(void *ctx, const struct engine_request *rq);
+
 struct inbox {
+    inbox_may_wait_fn *may_wait;
+    void *ctx;             /* of it */
     int wake_fd;           /* eventfd: readable when the engine is to look */
     pthread_mutex_t mutex; /* guards all below; a leaf */
     struct engine_request *first;
     struct engine_request **last_next;
     atomic_uint depth; /* how many are in it */
     atomic_uint taken; /* how many inbox_take() gave out last */
+    unsigned urgent;   /* how many of these may not wait (may_wait) */
     bool asleep;       /* the engine waits in epoll and wants a write to wake_fd */
+    bool dozing;       /* the same, but not for a request that may wait */
     bool closed;
     bool stop; /* inbox_stop() was called */
     bool stop_now;
 };
 
-int inbox_init(struct inbox *in, struct errinfo *e);
+int inbox_init(struct inbox *in, inbox_may_wait_fn *may_wait, void *ctx, struct errinfo *e);
 /* What is still in it is refused. */
 void inbox_fini(struct inbox *in);
 
@@ -40,6 +47,10 @@ struct engine_request *inbox_take(struct inbox *in, bool *ret_stop, bool *ret_st
 /* Say that a write to wake_fd is needed from now on; false when something has come in already.
  */
 bool inbox_sleep(struct inbox *in);
+/* The same, but what may wait stays in it and needs no write. */
+bool inbox_doze(struct inbox *in);
+/* Whether all that has come may wait. */
+bool inbox_can_wait(struct inbox *in);
 /* wake_fd was readable. */
 void inbox_awake(struct inbox *in);
 /* Nobody would answer from now on: refuse what is there and what comes. */

@@ -2,8 +2,8 @@
 
 #include "pool/backlog.h"
 
-#define AHEAD_US (4 * USEC_PER_MS) /* of work in the backlog */
-#define SLOW_US  (10 * AHEAD_US)   /* it takes some quick ones to forget one like that */
+#define AHEAD_US (8 * USEC_PER_MS) /* of work in the backlog */
+#define SLOW_US  (40 * USEC_PER_MS)   /* it takes some quick ones to forget one like that */
 #define WEIGHT   8                 /* the latest counts for one in so many */
 
 void pace_note(struct pace *p, usec_t took_us)

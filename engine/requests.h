@@ -26,6 +26,7 @@ struct submit_request {
     struct engine_request rq;
     struct job job; /* in: from job_spec_to_job(), without id; out: as inserted, or the existing
                      * one, without its outcome */
+    bool waits_for_end;          /* nobody is told before the job has ended (engine/gather.h) */
     struct submit_result result; /* out */
 };
 

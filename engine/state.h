@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/failing.h"
 #include "engine/feed.h"
+#include "engine/gather.h"
 #include "engine/housekeeping.h"
 #include "engine/inbox.h"
 #include "engine/links.h"
@@ -36,6 +37,7 @@ struct pool {
                     */
     bool may_have_jobs; /* false: the last claim found none, and nothing was queued since */
     int highest;        /* no job that waits has a higher priority than this */
+    atomic_bool full;   /* of gather.c: its workers have orders ahead. Read by any thread */
 };
 
 /* Jobs of it may be queued, of whatever priority. */
@@ -80,6 +82,8 @@ struct engine {
 
     int epoll_fd;
     int control_fd; /* to the supervisor */
+
+    struct gather gather; /* outcomes that wait for company */
 
     bool draining;
     bool drain_forced;        /* what still ran has been told to stop */
@@ -126,8 +130,10 @@ void roster_update(struct engine *en);
 void turn_run(struct engine *en, struct engine_request *requests);
 /* Answer those that would go on in the next turn with why: there is none. */
 void turn_refuse_unfinished(struct engine *en, const struct errinfo *why);
-/* Whether a turn would do something even without requests. */
-bool turn_is_due(struct engine *en, usec_t now_wall_us, usec_t now_mono_us);
+/* Whether a turn would do something even without requests: now, or once what has come has
+ * waited for more (gather.h). */
+enum turn_need { TURN_NONE, TURN_LATER, TURN_NOW };
+enum turn_need turn_need(struct engine *en, usec_t now_wall_us, usec_t now_mono_us);
 
 /* recovery.c: at start, before the first turn. */
 int recovery_run(struct engine *en, struct errinfo *e);

@@ -303,11 +303,9 @@ static void turn_abandon(struct turn *t)
 /* -- the turn -------------------------------------------------------------------------------
  */
 
-bool turn_is_due(struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
+static bool is_due(struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
 {
-    if (en->failing.now)
-        return now_mono_us >= en->failing.retry_us;
-    if (en->endings || en->unfinished)
+    if (en->unfinished)
         return true;
     if (en->next_due_us != 0 && en->next_due_us <= now_wall_us)
         return true;
@@ -316,6 +314,18 @@ bool turn_is_due(struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
     if (housekeeping_is_due(en, now_wall_us, now_mono_us))
         return true;
     return batches_are_busy(en) || claims_are_due(en);
+}
+
+enum turn_need turn_need(struct engine *en, usec_t now_wall_us, usec_t now_mono_us)
+{
+    bool due;
+
+    if (en->failing.now)
+        return now_mono_us >= en->failing.retry_us ? TURN_NOW : TURN_NONE;
+    due = is_due(en, now_wall_us, now_mono_us);
+    if (gather_goes_on(en, due, now_mono_us))
+        return TURN_LATER;
+    return due || en->endings ? TURN_NOW : TURN_NONE;
 }
 
 static int turn_apply(struct turn *t)
@@ -433,6 +443,7 @@ void turn_run(struct engine *en, struct engine_request *requests)
 {
     struct turn t = { .en = en, .requests = take_unfinished(en, requests) };
 
+    gather_end(en);
     if (en->failing.now && !try_to_recover(en)) {
         refuse_requests(&t, &en->failing.why);
         return;

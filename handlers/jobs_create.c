@@ -193,6 +193,7 @@ static int submit(struct http_req *rq, struct http_resp *rs, const json_t *body)
     if (r < 0)
         return r;
     c->submit.rq.op = ENGINE_SUBMIT;
+    c->submit.waits_for_end = c->waiting.granted_seconds > 0;
     c->submit.rq.done = on_done;
     c->submit.rq.ctx = rq;
     rq->next = committed;

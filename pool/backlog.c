@@ -4,9 +4,15 @@
 
 bool backlog_put(struct backlog *b, struct order *take_order, usec_t now_us)
 {
+    unsigned at = b->count;
+
     if (b->count == BACKLOG_MAX)
         return false;
-    b->items[b->count++] = (struct backlog_item){ .order = *take_order, .since_us = now_us };
+    while (at > 0 && b->items[at - 1].order.priority < take_order->priority)
+        at--;
+    memmove(&b->items[at + 1], &b->items[at], (b->count - at) * sizeof b->items[0]);
+    b->items[at] = (struct backlog_item){ .order = *take_order, .since_us = now_us };
+    b->count++;
     *take_order = (struct order){ 0 };
     return true;
 }
@@ -40,9 +46,24 @@ bool backlog_take_out(struct backlog *b, struct uuid7 job_id, int attempt,
     return false;
 }
 
+bool backlog_take_old(struct backlog *b, usec_t since_us, struct order *ret_order)
+{
+    for (unsigned i = 0; i < b->count; i++)
+        if (b->items[i].since_us <= since_us) {
+            take_at(b, i, ret_order);
+            return true;
+        }
+    return false;
+}
+
 usec_t backlog_since_us(const struct backlog *b)
 {
-    return b->count > 0 ? b->items[0].since_us : 0;
+    usec_t oldest_us = b->count > 0 ? b->items[0].since_us : 0;
+
+    for (unsigned i = 1; i < b->count; i++)
+        if (b->items[i].since_us < oldest_us)
+            oldest_us = b->items[i].since_us;
+    return oldest_us;
 }
 
 unsigned backlog_list(const struct backlog *b, struct proto_attempt ret_list[BACKLOG_MAX])

@@ -1,7 +1,8 @@
 /* pool/backlog.h - orders that wait in a worker until those before them have ended.
  *
  * The front sends orders ahead to a worker whose attempts are short (engine/pace.h), so that
- * the next one need not wait for a commit. First in, first out; plain data, one thread.
+ * the next one need not wait for a commit. The highest priority is next, of these the first in.
+ * Plain data, one thread.
  */
 #ifndef JOBD_POOL_BACKLOG_H
 #define JOBD_POOL_BACKLOG_H
@@ -21,14 +22,16 @@ struct backlog_item {
 
 /* Zeroed: empty. */
 struct backlog {
-    struct backlog_item items[BACKLOG_MAX]; /* the oldest first */
+    struct backlog_item items[BACKLOG_MAX]; /* the next first */
     unsigned count;
 };
 
 /* False: it is full, and the order is still the caller's. */
 bool backlog_put(struct backlog *b, struct order *take_order, usec_t now_us);
-/* The oldest; false: there is none. *ret_order is the caller's. */
+/* The next; false: there is none. *ret_order is the caller's. */
 bool backlog_take(struct backlog *b, struct order *ret_order);
+/* One that has waited since then or longer; false: there is none. */
+bool backlog_take_old(struct backlog *b, usec_t since_us, struct order *ret_order);
 /* This one; false: it is not there. */
 bool backlog_take_out(struct backlog *b, struct uuid7 job_id, int attempt,
                       struct order *ret_order);

@@ -141,6 +141,7 @@ void proto_put_run(struct buf *out, const struct order *order)
 
     put_id(out, order->job_id);
     put_i32(out, order->attempt);
+    put_i32(out, order->priority);
     put_text(out, order->function);
     put_list(out, order->argv);
     put_list(out, order->env);
@@ -521,6 +522,7 @@ int proto_get_run(const char *body, size_t len, struct order *ret, struct errinf
 
     order.job_id = get_id(&b);
     order.attempt = get_i32(&b);
+    order.priority = get_i32(&b);
     order.function = get_text(&b);
     order.argv = get_list(&b);
     order.env = get_list(&b);

@@ -338,12 +338,13 @@ static bool has_room(const struct worker *w)
     return w->program ? program_has_room(w->program) : !w->command;
 }
 
-/* Whether what waits here will be begun: a program that is down may stay down. */
+/* Whether what waits here will be begun: a program that is down may stay down. One that has
+ * just become free gets what waits at the end of this turn of the loop. */
 static bool is_at_work(const struct worker *w)
 {
     struct proto_attempt running[PROTO_HELD_MAX];
 
-    return list_running(w, running) > 0;
+    return has_room(w) || list_running(w, running) > 0;
 }
 
 static void begin(struct worker *w, struct order *take_order)
@@ -358,10 +359,11 @@ static void begin(struct worker *w, struct order *take_order)
 
 static void give_back_since(struct worker *w, usec_t since_us)
 {
-    while (w->backlog.count > 0 && backlog_since_us(&w->backlog) <= since_us) {
+    for (;;) {
         AUTO_FINI(order) struct order order = { 0 };
 
-        (void)backlog_take(&w->backlog, &order);
+        if (!backlog_take_old(&w->backlog, since_us, &order))
+            return;
         refuse(w, &order);
     }
 }

@@ -40,6 +40,39 @@ static void orders_leave_as_they_came(void **state)
     assert_int_equal(b.count, 0);
 }
 
+static void the_highest_priority_is_next_and_the_oldest_is_known(void **state)
+{
+    static const int priorities[] = { 0, 5, -1, 5, 0 };
+    static const uint64_t want[] = { 1, 3, 0, 4, 2 };
+    struct backlog b = { 0 };
+    AUTO_FINI(order) struct order old = { 0 };
+
+    (void)state;
+    for (uint64_t i = 0; i < COUNT_OF(want); i++) {
+        struct order o = order(i, 1);
+
+        o.priority = priorities[i];
+        assert_true(backlog_put(&b, &o, 100 + (usec_t)i));
+    }
+    assert_int_equal(backlog_since_us(&b), 100);
+    for (size_t i = 0; i < 2; i++) {
+        AUTO_FINI(order) struct order o = { 0 };
+
+        assert_true(backlog_take(&b, &o));
+        assert_true(uuid7_equal(o.job_id, id(want[i])));
+    }
+    assert_false(backlog_take_old(&b, 99, &old));
+    assert_true(backlog_take_old(&b, 100, &old)); /* the first of them */
+    assert_true(uuid7_equal(old.job_id, id(0)));
+    assert_int_equal(backlog_since_us(&b), 102);
+    for (size_t i = 3; i < COUNT_OF(want); i++) {
+        AUTO_FINI(order) struct order o = { 0 };
+
+        assert_true(backlog_take(&b, &o));
+        assert_true(uuid7_equal(o.job_id, id(want[i])));
+    }
+}
+
 static void one_can_be_taken_out_by_its_attempt(void **state)
 {
     struct backlog b = { 0 };
@@ -117,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orders_leave_as_they_came),
+        cmocka_unit_test(the_highest_priority_is_next_and_the_oldest_is_known),
         cmocka_unit_test(one_can_be_taken_out_by_its_attempt),
         cmocka_unit_test(a_full_one_takes_no_more),
         cmocka_unit_test(nothing_is_sent_ahead_before_an_attempt_has_ended),

@@ -49,6 +49,7 @@ static void claimed(const char *body, struct job *ret_job)
     assert_true(uuid7_parse(ID_TEXT, &ret_job->id));
     ret_job->state = JOB_RUNNING;
     ret_job->attempt = 2;
+    ret_job->priority = 3;
 }
 
 static void build(const char *body, struct order *ret_order)
@@ -88,6 +89,7 @@ static void a_function_s_order_says_all_that_a_worker_must_know(void **state)
     assert_list(o.env, env, COUNT_OF(env));
     assert_string_equal(o.function, "wc");
     assert_int_equal(o.attempt, 2);
+    assert_int_equal(o.priority, 3);
     assert_string_equal(o.input, "to be \xC3\xA4\n");
     assert_int_equal(o.input_len, strlen(o.input));
     assert_int_equal(o.timeout_us, 7 * USEC_PER_SEC);

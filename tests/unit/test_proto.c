@@ -41,6 +41,7 @@ static void fill_order(struct order *o)
         .input_len = 4,
         .timeout_us = 30 * USEC_PER_SEC,
         .grace_us = 5,
+        .priority = -7,
         .result_from_stdout = true,
         .leftover = LEFTOVER_DETACH,
         .inputs = { .items = mem_array0(2, sizeof *o->inputs.items), .count = 2 },
@@ -187,6 +188,7 @@ static void an_order_arrives_as_it_was_sent(void **state)
     assert_memory_equal(got.input, "a\0b\n", 4);
     assert_int_equal(got.timeout_us, 30 * USEC_PER_SEC);
     assert_int_equal(got.grace_us, 5);
+    assert_int_equal(got.priority, -7);
     assert_true(got.result_from_stdout);
     for (int i = 0; i < LIMIT_MAX_; i++)
         assert_int_equal(got.limits.values[i], INT64_MAX - i);

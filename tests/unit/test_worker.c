@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 #include "pool/spool.h"
 #include "pool/worker.h"
 #include "tests/support/lab.h"
+#include "tests/support/proc.h"
 
 static char data_dir[TMP_SIZE];
 static char *work_dir; /* data_dir, or a long path below it */
@@ -373,6 +375,49 @@ static void an_order_too_many_is_given_back(void **state)
     await_outcome(&first, &got);
     assert_int_equal(got.cause, CAUSE_CANCELED);
     send_ack(&first);
+}
+
+static void await_death_of(pid_t pid)
+{
+    AUTO_FINI(fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    assert_true(fd >= 0);
+    await_readable(fd);
+}
+
+/* It learns of the end of one attempt and of further orders in the same turn of its loop, while
+ * another order waits. */
+static void an_order_that_comes_as_an_attempt_ends_is_not_given_back(void **state)
+{
+    AUTO_FINI(order) struct order first = gated_script("exit 0");
+    AUTO_FINI(order) struct order second = lab_order("true", NULL);
+    AUTO_FINI(order) struct order third = lab_order("true", NULL);
+    const struct order *want[] = { &first, &second, &third };
+    AUTO_FINI(buf) struct buf two = { 0 };
+    struct proto_hello hello;
+    pid_t pid;
+
+    (void)state;
+    start_worker(NULL);
+    accept_worker(&hello);
+    proto_put_run(&two, &first);
+    proto_put_run(&two, &second); /* in one piece: it has both when it has begun the first */
+    send_frame(&two);
+    await_any_progress();
+    pid = proc_await_child(worker_pid, "sh");
+    assert_int_equal(kill(worker_pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(worker_pid, NULL, WUNTRACED), worker_pid);
+    open_gate();
+    await_death_of(pid);
+    send_run(&third);
+    assert_int_equal(kill(worker_pid, SIGCONT), 0);
+    for (size_t i = 0; i < COUNT_OF(want); i++) {
+        AUTO_FINI(outcome) struct outcome got = { 0 };
+
+        await_outcome(want[i], &got);
+        assert_int_equal(got.cause, CAUSE_NONE);
+        send_ack(want[i]);
+    }
 }
 
 static void only_the_attempt_that_is_meant_is_canceled(void **state)
@@ -923,6 +968,7 @@ int main(void)
         TEST(a_worker_says_hello_runs_an_order_and_gives_the_outcome),
         TEST(many_orders_run_one_after_another),
         TEST(an_order_too_many_is_given_back),
+        TEST(an_order_that_comes_as_an_attempt_ends_is_not_given_back),
         TEST(only_the_attempt_that_is_meant_is_canceled),
         TEST(a_worker_that_loses_the_front_comes_back_with_what_it_holds),
         TEST(an_order_that_was_sent_before_the_front_died_is_run),
