@@ -3,6 +3,7 @@
 #include "tests/support/api.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,10 @@ static const char config[] =
     "    program: [sh, -c, 'while read -r l; do echo \"{\\\"id\\\": "
     "\\\"x\\\"}\" >&3; done']\n"
     "    limits: {open_files: 64}\n";
+
+static const char demanding_config[] =
+    "allow_commands: true\n"
+    "require_if_match: true\n";
 
 #define WAITS "{\"command\":[\"true\"],\"delay_seconds\":999"
 
@@ -408,6 +413,56 @@ static void a_job_of_a_warm_program_can_be_cloned(void **state)
     assert_string_equal(api_text(&r, "function"), "warm");
 }
 
+/* -- a server that wants to know what is meant
+ * -------------------------------------------------
+ */
+
+static int restart(struct api *a, const char *text)
+{
+    api_stop(a, SIGTERM);
+    api_reconfigure(a, text);
+    api_start(a);
+    return 0;
+}
+
+static int demand_versions(void **state)
+{
+    return restart(*state, demanding_config);
+}
+
+static int demand_nothing(void **state)
+{
+    return restart(*state, config);
+}
+
+static void a_server_may_demand_the_version(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char id[API_ID_SIZE];
+
+    (void)api_submit(a, WAITS "}", id);
+    patch(a, id, "{\"priority\":5}", NULL, &r);
+    assert_problem(&r, 428, "precondition-required");
+    patch(a, id, "{\"priority\":5}", "\"v9\"", &r);
+    assert_problem(&r, 412, "precondition-failed");
+    patch(a, id, "{\"priority\":5}", "\"v1\"", &r);
+    assert_status(&r, 200);
+    assert_int_equal(api_number(&r, "priority"), 5);
+    patch(a, id, "{\"priority\":6}", "*", &r);
+    assert_status(&r, 200);
+    api_post(a, api_job_path(id, ":cancel"), NULL, &r); /* says what it wants without one */
+    assert_status(&r, 200);
+    api_post(a, api_job_path(id, ":retry"), NULL, &r);
+    assert_problem(&r, 428, "precondition-required");
+    api_send(a,
+             &(struct api_request){ .method = "POST",
+                                    .path = api_job_path(id, ":retry"),
+                                    .headers = { "If-Match: \"v4\"" } },
+             &r);
+    assert_status(&r, 202);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +479,8 @@ int main(void)
         cmocka_unit_test(a_clone_may_be_different),
         cmocka_unit_test(a_clone_that_is_asked_for_twice_is_made_once),
         cmocka_unit_test(a_job_of_a_warm_program_can_be_cloned),
+        cmocka_unit_test_setup_teardown(a_server_may_demand_the_version, demand_versions,
+                                        demand_nothing),
     };
 
     api_configure(config);

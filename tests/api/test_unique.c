@@ -228,6 +228,33 @@ static void a_job_is_not_tried_again_while_another_one_is_there(void **state)
     assert_status(&r, 202);
 }
 
+static void many_are_not_tried_again_while_others_are_there(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO(mem) char *both = NULL;
+    char first[API_ID_SIZE];
+    char second[API_ID_SIZE];
+
+    /* Two that have ended: only one of them may wait again. */
+    api_post(a, "/v1/jobs", waiting("first", "\"key\":\"many\""), &r);
+    copy_id(&r, "id", first);
+    api_post(a, api_job_path(first, ":cancel"), NULL, &r);
+    api_post(a, "/v1/jobs", waiting("second", "\"key\":\"many\""), &r);
+    copy_id(&r, "id", second);
+    both = mem_printf("{\"ids\":[\"%s\",\"%s\"]}", first, second);
+    api_post(a, "/v1/jobs:batchRetry", both, &r); /* the second has not ended */
+    assert_int_equal(api_number(&r, "changed"), 0);
+    assert_string_equal(api_text(&r, "items.0.code"), "duplicate-job");
+    assert_string_equal(api_text(&r, "items.0.state"), "canceled");
+    assert_string_equal(api_text(&r, "items.1.code"), "job-not-retryable");
+    api_post(a, api_job_path(second, ":cancel"), NULL, &r);
+    api_post(a, "/v1/jobs:batchRetry", both, &r);
+    assert_int_equal(api_number(&r, "changed"), 1);
+    assert_string_equal(api_text(&r, "items.0.outcome"), "changed");
+    assert_string_equal(api_text(&r, "items.1.code"), "duplicate-job");
+}
+
 /* -- in a batch -------------------------------------------------------------------------------
  */
 
@@ -346,6 +373,7 @@ int main(void)
         cmocka_unit_test(a_job_that_waits_is_replaced),
         cmocka_unit_test(a_job_that_runs_is_told_to_stop),
         cmocka_unit_test(a_job_is_not_tried_again_while_another_one_is_there),
+        cmocka_unit_test(many_are_not_tried_again_while_others_are_there),
         cmocka_unit_test(a_batch_is_refused_for_a_job_that_has_another_in_its_way),
         cmocka_unit_test(a_batch_is_refused_for_two_that_are_alike),
         cmocka_unit_test(a_batch_says_which_were_there_already),
