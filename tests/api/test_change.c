@@ -458,6 +458,12 @@ static void a_server_may_demand_the_version(void **state)
     api_send(a,
              &(struct api_request){ .method = "POST",
                                     .path = api_job_path(id, ":retry"),
+                                    .headers = { "If-Match: \"v1\"" } },
+             &r);
+    assert_problem(&r, 412, "precondition-failed");
+    api_send(a,
+             &(struct api_request){ .method = "POST",
+                                    .path = api_job_path(id, ":retry"),
                                     .headers = { "If-Match: \"v4\"" } },
              &r);
     assert_status(&r, 202);

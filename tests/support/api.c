@@ -321,7 +321,7 @@ static json_t *parse(const struct buf *body)
 
 bool api_try(const struct api *a, const struct api_request *q, struct api_reply *ret_reply)
 {
-    const char *via = proxy_for(q);
+    const char *via = proxy_for(a, q);
     AUTO(mem) char *url = mem_printf("%s%s", via ? via : a->base, q->path);
     AUTO_FINI(buf) struct buf headers = { 0 };
     AUTO_FINI(buf) struct buf body = { 0 };

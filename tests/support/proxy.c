@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define START_TIMEOUT_MS 60000
 
@@ -30,6 +31,7 @@ static const char *const reasons[REASON_MAX_] = {
 
 static pid_t proxy_pid;
 static char base[64]; /* "": there is none */
+static char server[64];
 static atomic_int counts[REASON_MAX_];
 
 /* -- the process ----------------------------------------------------------------------------
@@ -98,9 +100,10 @@ void proxy_start(const char *target)
     pid_t parent = getpid();
     int pipe_fds[2];
 
-    if (!program || !*program || !dir)
-        return;
+    if (!program || !*program || !dir || !text_starts(target, "http://127.", NULL))
+        return; /* TLS and Unix sockets are not for it */
     proxy_stop();
+    (void)snprintf(server, sizeof server, "%s", target);
     har = mem_printf("%s/%d-%d.har", dir, (int)parent, ++number);
     assert_return_code(pipe2(pipe_fds, O_CLOEXEC), errno);
     proxy_pid = fork();
@@ -190,11 +193,11 @@ static enum reason judge(const struct api_request *q)
     return THROUGH;
 }
 
-const char *proxy_for(const struct api_request *q)
+const char *proxy_for(const struct api *a, const struct api_request *q)
 {
     enum reason reason;
 
-    if (!base[0])
+    if (!base[0] || strcmp(a->base, server) != 0)
         return NULL;
     reason = judge(q);
     atomic_fetch_add(&counts[reason], 1);

@@ -14,7 +14,7 @@ void proxy_start(const char *target);
 /* Where to send this request: the proxy's base, or NULL: to the server itself. The proxy takes
  * a request apart and makes another one of it, so what is meant for jobd's own parser must not
  * meet it. Any thread. */
-const char *proxy_for(const struct api_request *q);
+const char *proxy_for(const struct api *a, const struct api_request *q);
 /* Whether this came from the proxy, as the server has given no answer. */
 bool proxy_had_none(const struct api_reply *r);
 /* Have it write what it has recorded. */
