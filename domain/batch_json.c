@@ -32,7 +32,8 @@ static void put_links(struct json_put *w, const char *id)
 {
     static const char *const links[][2] = {
         { "self", "" },          { "jobs", "/jobs" },   { "errors", "/errors" },
-        { "cancel", ":cancel" }, { "close", ":close" },
+        { "cancel", ":cancel" }, { "close", ":close" }, { "retry", ":retry" },
+        { "events", "/events" },
     };
 
     json_put_begin(w, "links");

@@ -108,6 +108,14 @@ static void cancel(struct turn *t, struct batch_change_request *rq, struct batch
     batches_stop(t, b, BATCH_STOP_CANCEL);
 }
 
+/* Its members stay. Those who wait for it learn of it, the turn's own end does not mind. */
+static int remove_ended(struct turn *t, struct batch_change_request *rq, const struct batch *b)
+{
+    rq->removed = true;
+    turn_job_changed(t, b->id, JOB_SUCCEEDED);
+    return store_batch_remove(t->en->conf.store, b->id, &t->err);
+}
+
 int batch_change_apply(struct turn *t, struct engine_request *base)
 {
     struct batch_change_request *rq = (struct batch_change_request *)base;
@@ -117,6 +125,8 @@ int batch_change_apply(struct turn *t, struct engine_request *base)
     r = find(t, base, rq->id, &work);
     if (r <= 0)
         return r;
+    if (rq->change == BATCH_REMOVE && batch_state_is_final(work->batch.state))
+        return remove_ended(t, rq, &work->batch);
     if (rq->change == BATCH_CLOSE)
         work->batch.closed = true;
     else

@@ -135,15 +135,17 @@ struct batch_add_request {
     struct batch_jobs jobs;
 };
 
-enum batch_change { BATCH_CLOSE, BATCH_CANCEL };
+enum batch_change { BATCH_CLOSE, BATCH_CANCEL, BATCH_REMOVE };
 
 /* ENGINE_BATCH_CHANGE: nobody may add to it; or it and its members are canceled, a piece in
- * each turn. ERR_BATCH_NOT_FOUND; CANCEL: ERR_BATCH_FINISHED. */
+ * each turn; or it goes, which is a cancel as long as it has not ended. ERR_BATCH_NOT_FOUND;
+ * CANCEL: ERR_BATCH_FINISHED. */
 struct batch_change_request {
     struct engine_request rq;
     struct uuid7 id;
     enum batch_change change;
     char *reason; /* CANCEL; NULL: "user" */
+    bool removed; /* REMOVE: it is gone, and not on its way to its end */
 };
 
 #endif

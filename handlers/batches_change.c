@@ -1,4 +1,5 @@
-/* POST /v1/batches/{id}:close (closeBatch) and :cancel (cancelBatch). */
+/* POST /v1/batches/{id}:close (closeBatch) and :cancel (cancelBatch), and DELETE
+ * /v1/batches/{id} (deleteBatch), which is a cancel, too, or removes it. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -26,6 +27,8 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     r = common_outcome(rs, &request->rq);
     if (r < 0)
         return r;
+    if (request->removed)
+        return http_reply_empty(rs, 204);
     r = batches_read(rq, request->id, &b, &rs->err);
     if (r < 0)
         return r;
@@ -33,7 +36,8 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     return batches_reply(rs, ended ? 200 : 202, &b, !ended);
 }
 
-static int change(struct http_req *rq, struct http_resp *rs, enum batch_change what)
+static int change(struct http_req *rq, struct http_resp *rs, enum batch_change what,
+                  bool has_body)
 {
     struct batch_change_request *request = mem_new0(sizeof *request);
     AUTO(json) json_t *body = NULL;
@@ -42,10 +46,8 @@ static int change(struct http_req *rq, struct http_resp *rs, enum batch_change w
     rq->state = request;
     rq->state_free = request_free;
     request->change = what;
-    r = common_no_query(rq, rs);
-    if (r == 0)
-        r = batches_id(rq, &request->id, &rs->err);
-    if (r == 0 && what == BATCH_CANCEL)
+    r = batches_id(rq, &request->id, &rs->err);
+    if (r == 0 && has_body)
         r = http_body_json(rq, &body, &rs->err);
     if (r == 0)
         r = batch_body_decode_reason(rq, rs, body, &request->reason);
@@ -54,10 +56,26 @@ static int change(struct http_req *rq, struct http_resp *rs, enum batch_change w
 
 int h_close_batch(struct http_req *rq, struct http_resp *rs)
 {
-    return change(rq, rs, BATCH_CLOSE);
+    int r = common_no_query(rq, rs);
+
+    return r < 0 ? r : change(rq, rs, BATCH_CLOSE, false);
 }
 
 int h_cancel_batch(struct http_req *rq, struct http_resp *rs)
 {
-    return change(rq, rs, BATCH_CANCEL);
+    int r = common_no_query(rq, rs);
+
+    return r < 0 ? r : change(rq, rs, BATCH_CANCEL, true);
+}
+
+int h_delete_batch(struct http_req *rq, struct http_resp *rs)
+{
+    static const char *const known[] = { "purge", NULL };
+    bool purges = false;
+    int r;
+
+    r = common_allow(rq, rs, known);
+    if (r == 0)
+        r = common_bool(rq, rs, "purge", &purges);
+    return r < 0 ? r : change(rq, rs, purges ? BATCH_REMOVE : BATCH_CANCEL, false);
 }

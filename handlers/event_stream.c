@@ -25,7 +25,7 @@
 
 struct event_stream {
     const struct service *sv;
-    bool of_job;
+    enum event_scope scope;
     bool resumed;
     bool looked; /* once at least: there may be a gap */
     bool ended;
@@ -102,7 +102,16 @@ static void add_reset(struct event_stream *s, int64_t id, int64_t oldest)
 /* -- what is new ----------------------------------------------------------------------------
  */
 
-static int look_at_job(struct event_stream *s, struct errinfo *e)
+static int read_own(const struct event_stream *s, struct store_reader *rd,
+                    struct store_events *evs, struct errinfo *e)
+{
+    if (s->scope == EVENTS_OF_BATCH)
+        return store_read_batch_events(rd, s->id, s->after_seq, PIECE_MAX, evs, e);
+    return store_read_job_events(rd, s->id, s->after_seq, PIECE_MAX, evs, e);
+}
+
+/* At a job or a batch. */
+static int look_at_one(struct event_stream *s, struct errinfo *e)
 {
     AUTO_FINI(borrow) struct borrow b = { 0 };
     AUTO_FINI(store_events) struct store_events evs = { 0 };
@@ -111,9 +120,9 @@ static int look_at_job(struct event_stream *s, struct errinfo *e)
     r = borrow_get(&b, s->sv, NULL, e);
     if (r < 0)
         return r;
-    r = store_read_job_events(b.reader, s->id, s->after_seq, PIECE_MAX, &evs, e);
-    if (r == ERR_JOB_NOT_FOUND || r == ERR_JOB_EXPIRED) { /* it was removed */
-        s->ended = true;
+    r = read_own(s, b.reader, &evs, e);
+    if (r == ERR_JOB_NOT_FOUND || r == ERR_JOB_EXPIRED || r == ERR_BATCH_NOT_FOUND) {
+        s->ended = true; /* it was removed */
         return 0;
     }
     if (r < 0)
@@ -200,7 +209,7 @@ static int look(struct event_stream *s, struct errinfo *e)
 
     r = check_key(s, e);
     if (r == 0 && !s->ended)
-        r = s->of_job ? look_at_job(s, e) : look_at_all(s, e);
+        r = s->scope == EVENTS_OF_ALL ? look_at_all(s, e) : look_at_one(s, e);
     if (r < 0)
         return r;
     if (outgoing(s)->len == 0 && !s->ended && clock_mono_us() >= s->beat_us)
@@ -221,7 +230,7 @@ static int wait_for_news(struct event_stream *s, struct http_req *rq, struct err
     struct waiters *table = engine_waiters(s->sv->engine);
     int r;
 
-    s->waiter = (struct waiter){ .job_id = s->of_job ? s->id : FEED_ALL,
+    s->waiter = (struct waiter){ .job_id = s->scope == EVENTS_OF_ALL ? FEED_ALL : s->id,
                                  .any_change = true,
                                  .deadline_us = s->beat_us,
                                  .wake = wake,
@@ -307,7 +316,7 @@ int event_stream_reply(const struct service *sv, struct http_resp *rs,
     }
     s = mem_new0(sizeof *s);
     s->sv = sv;
-    s->of_job = start->of_job;
+    s->scope = start->scope;
     s->resumed = start->resumed;
     s->id = start->id;
     s->by_key = start->principal->via == PRINCIPAL_KEY;

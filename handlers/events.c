@@ -1,5 +1,5 @@
-/* GET /v1/events (listEvents) and GET /v1/jobs/{id}/events (listJobEvents): what has happened,
- * as a list or as a stream. */
+/* GET /v1/events (listEvents), GET /v1/jobs/{id}/events (listJobEvents) and GET
+ * /v1/batches/{id}/events (listBatchEvents): what has happened, as a list or as a stream. */
 #include "handlers/handlers.h"
 
 #include <inttypes.h>
@@ -12,6 +12,7 @@
 #include "domain/event_json.h"
 #include "domain/json_text.h"
 #include "domain/trace.h"
+#include "handlers/batches.h"
 #include "handlers/common.h"
 #include "handlers/event_stream.h"
 
@@ -21,8 +22,8 @@
 /* What is asked for. */
 struct wish {
     struct event_filter filter;
-    bool of_job;
-    struct uuid7 id; /* of_job */
+    enum event_scope scope;
+    struct uuid7 id; /* of one */
     bool has_after;
     int64_t after_seq;
     int64_t limit;
@@ -226,9 +227,12 @@ static int list_events(const struct http_req *rq, struct http_resp *rs, const st
     int r;
 
     r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
-    if (r == 0 && w->of_job)
+    if (r == 0 && w->scope == EVENTS_OF_JOB)
         r = store_read_job_events(b.reader, w->id, w->after_seq, (size_t)w->limit, &evs,
                                   &rs->err);
+    else if (r == 0 && w->scope == EVENTS_OF_BATCH)
+        r = store_read_batch_events(b.reader, w->id, w->after_seq, (size_t)w->limit, &evs,
+                                    &rs->err);
     else if (r == 0)
         r = store_read_events(b.reader, &query, &evs, &rs->err);
     if (r < 0)
@@ -241,7 +245,8 @@ static int list_events(const struct http_req *rq, struct http_resp *rs, const st
 /* -- the stream -----------------------------------------------------------------------------
  */
 
-/* Without an id a stream of all events begins now, one of a job with its first event. */
+/* Without an id a stream of all events begins now, one of a job or batch with its first event.
+ */
 static int find_start(const struct http_req *rq, struct http_resp *rs, struct wish *w)
 {
     AUTO_FINI(borrow) struct borrow b = { 0 };
@@ -249,7 +254,7 @@ static int find_start(const struct http_req *rq, struct http_resp *rs, struct wi
     const struct store_event_query query = { .after_seq = INT64_MAX - 1, .limit = 1 };
     int r;
 
-    if (w->has_after || w->of_job)
+    if (w->has_after || w->scope != EVENTS_OF_ALL)
         return 0;
     r = borrow_get(&b, common_service(rq), rq->principal->tenant, &rs->err);
     if (r == 0)
@@ -261,7 +266,7 @@ static int find_start(const struct http_req *rq, struct http_resp *rs, struct wi
 static int stream_events(const struct http_req *rq, struct http_resp *rs, struct wish *w,
                          const char *traceparent)
 {
-    struct event_stream_start start = { .of_job = w->of_job,
+    struct event_stream_start start = { .scope = w->scope,
                                         .id = w->id,
                                         .traceparent = traceparent,
                                         .filter = w->filter,
@@ -322,7 +327,7 @@ int h_list_job_events(struct http_req *rq, struct http_resp *rs)
 {
     static const char *const known[] = { "after", "limit", NULL };
     char traceparent[TRACE_PARENT_SIZE] = "";
-    struct wish w = { .of_job = true };
+    struct wish w = { .scope = EVENTS_OF_JOB };
     bool all_seen = false;
     int r;
 
@@ -340,4 +345,27 @@ int h_list_job_events(struct http_req *rq, struct http_resp *rs)
     if (all_seen)
         return http_reply_empty(rs, 204); /* an EventSource stops at it */
     return stream_events(rq, rs, &w, *traceparent ? traceparent : NULL);
+}
+
+int h_list_batch_events(struct http_req *rq, struct http_resp *rs)
+{
+    static const char *const known[] = { "after", "limit", NULL };
+    AUTO_FINI(batch) struct batch batch = { 0 };
+    struct wish w = { .scope = EVENTS_OF_BATCH };
+    int r;
+
+    r = common_allow(rq, rs, known);
+    if (r == 0)
+        r = batches_id(rq, &w.id, &rs->err);
+    if (r == 0)
+        r = decode_common(rq, rs, &w);
+    if (r == 0)
+        r = batches_read(rq, w.id, &batch, &rs->err);
+    if (r < 0)
+        return r;
+    if (!http_wants_events(rq))
+        return list_events(rq, rs, &w, NULL);
+    if (w.has_after && batch_state_is_final(batch.state) && w.after_seq >= batch.change_seq)
+        return http_reply_empty(rs, 204);
+    return stream_events(rq, rs, &w, NULL);
 }

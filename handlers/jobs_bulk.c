@@ -1,5 +1,5 @@
 /* POST /v1/jobs:batchCancel, :batchRetry and :batchDelete: the same for many jobs, which are
- * named by their ids or by a filter.
+ * named by their ids or by a filter. POST /v1/batches/{id}:retry is such a filter, too.
  *
  * Jobs that pass a filter are found page by page, from the latest on, and each page is given to
  * the engine before the next is read. Jobs that are submitted meanwhile come too late. */
@@ -9,7 +9,9 @@
 
 #include "base/mem.h"
 #include "domain/json_text.h"
+#include "handlers/batches.h"
 #include "handlers/bulk_body.h"
+#include "handlers/cancel_way.h"
 #include "handlers/common.h"
 
 #define PAGE_JOBS 500
@@ -21,6 +23,7 @@ struct bulk {
     struct store_position from; /* where the next page starts */
     size_t matched, changed;
     bool by_ids;
+    bool of_batch; /* of body.filter.batch, as it is wanted back */
 };
 
 static void bulk_free(void *state)
@@ -64,6 +67,14 @@ static int answer(const struct bulk *b, struct http_resp *rs)
     return http_reply_json(rs, 200, json);
 }
 
+/* The batch, whose members that have failed wait again, as far as they could. */
+static int answer_batch(const struct http_req *rq, struct http_resp *rs, const struct bulk *b)
+{
+    bool changed = b->changed > 0;
+
+    return batches_reply_now(rq, rs, changed ? 202 : 200, b->body.filter.batch, changed);
+}
+
 /* -- the work -------------------------------------------------------------------------------
  */
 
@@ -81,9 +92,9 @@ static int committed(struct http_req *rq, struct http_resp *rs)
         b->matched += request->items[i].found;
         b->changed += request->items[i].changed;
     }
-    if (b->by_ids || b->from.key == 0)
-        return answer(b, rs);
-    return go_on(rq, rs);
+    if (!b->by_ids && b->from.key != 0)
+        return go_on(rq, rs);
+    return b->of_batch ? answer_batch(rq, rs, b) : answer(b, rs);
 }
 
 static int start(struct http_req *rq, struct bulk *b)
@@ -165,4 +176,25 @@ int h_batch_retry_jobs(struct http_req *rq, struct http_resp *rs)
 int h_batch_delete_jobs(struct http_req *rq, struct http_resp *rs)
 {
     return run(rq, rs, BULK_DELETE);
+}
+
+int h_retry_batch(struct http_req *rq, struct http_resp *rs)
+{
+    struct bulk *b = mem_new0(sizeof *b);
+    AUTO_FINI(batch) struct batch batch = { 0 };
+    int r;
+
+    rq->state = b;
+    rq->state_free = bulk_free;
+    cancel_way_init(&b->body.way);
+    b->request.change = BULK_RETRY;
+    b->of_batch = true;
+    r = common_no_query(rq, rs);
+    if (r == 0)
+        r = batches_id(rq, &b->body.filter.batch, &rs->err);
+    if (r == 0)
+        r = batches_read(rq, b->body.filter.batch, &batch, &rs->err);
+    b->body.filter.tenant = rq->principal->tenant;
+    b->body.filter.states = 1U << JOB_FAILED;
+    return r < 0 ? r : go_on(rq, rs);
 }

@@ -33,6 +33,7 @@ struct store_backend {
                          struct store_member *items, size_t max, struct errinfo *e);
     int (*batches_busy)(struct store *st, struct uuid7 **ret_ids, int64_t *ret_pending,
                         struct errinfo *e);
+    int (*batch_remove)(struct store *st, struct uuid7 id, struct errinfo *e);
     int (*batches_forget)(struct store *st, usec_t before_us, size_t max, usec_t *ret_oldest_us,
                           struct errinfo *e);
     int (*failure_add)(struct store *st, const struct failure_group *g, struct errinfo *e);
@@ -142,6 +143,8 @@ struct store_backend {
                          size_t max_blocks, usec_t *ret_oldest_us, struct errinfo *e);
     int (*read_events)(struct store_reader *rd, const struct store_event_query *query,
                        struct store_events *ret_events, struct errinfo *e);
+    int (*read_batch_events)(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                             size_t limit, struct store_events *ret_events, struct errinfo *e);
     int (*read_job_events)(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
                            size_t limit, struct store_events *ret_events, struct errinfo *e);
 };

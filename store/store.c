@@ -451,6 +451,13 @@ int store_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t afte
     return rd->backend->read_job_events(rd, id, after_seq, limit, ret_events, e);
 }
 
+int store_read_batch_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                            size_t limit, struct store_events *ret_events, struct errinfo *e)
+{
+    assert(limit > 0);
+    return rd->backend->read_batch_events(rd, id, after_seq, limit, ret_events, e);
+}
+
 void store_events_fini(struct store_events *events)
 {
     for (size_t i = 0; i < events->block_count; i++)

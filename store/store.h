@@ -421,9 +421,9 @@ struct store_events {
     int64_t seen_seq;   /* there is nothing else up to this number; ask for more after it */
     bool more;          /* there may be, now */
     int64_t gone_seq;   /* events up to this number are not kept any more */
-    int64_t newest_seq; /* of the last change that is committed; of this job */
+    int64_t newest_seq; /* of the last change that is committed; of this job or batch */
     bool gap;           /* events between after_seq and the first one here are not kept */
-    bool final;         /* read_job_events: the job has come to its end */
+    bool final;         /* of one job or batch: it has come to its end */
 };
 void store_events_fini(struct store_events *events);
 DEFINE_AUTO_FINI(store_events, struct store_events)
@@ -436,6 +436,9 @@ int store_read_events(struct store_reader *rd, const struct store_event_query *q
  * ERR_JOB_NOT_FOUND. */
 int store_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
                           size_t limit, struct store_events *ret_events, struct errinfo *e);
+/* The same of a batch itself, not of its members. ERR_BATCH_NOT_FOUND. */
+int store_read_batch_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                            size_t limit, struct store_events *ret_events, struct errinfo *e);
 /* The request of that scope that is remembered. ERR_NOT_FOUND. */
 int store_read_idempotency(struct store_reader *rd, const unsigned char scope[SHA256_BYTES],
                            struct idempotency_record *ret_record, struct errinfo *e);

@@ -53,6 +53,11 @@ int store_batches_busy(struct store *st, struct uuid7 **ret_ids, int64_t *ret_pe
     return st->backend->batches_busy(st, ret_ids, ret_pending, e);
 }
 
+int store_batch_remove(struct store *st, struct uuid7 id, struct errinfo *e)
+{
+    return st->backend->batch_remove(st, id, e);
+}
+
 int store_batches_forget(struct store *st, usec_t before_us, size_t max, usec_t *ret_oldest_us,
                          struct errinfo *e)
 {

@@ -51,9 +51,10 @@ int store_batch_members(struct store *st, struct uuid7 id, int64_t after_key,
 int store_batches_busy(struct store *st, struct uuid7 **ret_ids, int64_t *ret_pending,
                        struct errinfo *e);
 
-/* Remove at most max batches that ended before before_us, with what they submit and their
- * groups of failures; their members stay. Returns how many; *ret_oldest_us: when the one that
- * has ended first of those that stay did, 0: none has. */
+/* Remove a batch, with what it submits and its groups of failures; its members stay. */
+int store_batch_remove(struct store *st, struct uuid7 id, struct errinfo *e);
+/* Remove at most max batches that ended before before_us, in the same way. Returns how many;
+ * *ret_oldest_us: when the one that has ended first of those that stay did, 0: none has. */
 int store_batches_forget(struct store *st, usec_t before_us, size_t max, usec_t *ret_oldest_us,
                          struct errinfo *e);
 

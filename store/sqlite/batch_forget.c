@@ -1,4 +1,4 @@
-/* Batches that have ended long ago are removed. */
+/* Batches are removed: those that have ended long ago, or one. */
 #include "base/mem.h"
 #include "store/sqlite/sq.h"
 #include "store/sqlite/stmt.h"
@@ -44,6 +44,21 @@ static int forget(struct db *db, const char *sql, int64_t key, struct errinfo *e
     return r < 0 ? r : 0;
 }
 
+static int remove_batch(struct db *db, int64_t key, struct errinfo *e)
+{
+    int r;
+
+    r = forget(db, FORGET_FAILURES, key, e);
+    if (r == 0)
+        r = forget(db, FORGET_SPECS, key, e);
+    return r < 0 ? r : forget(db, FORGET, key, e);
+}
+
+int sq_batch_remove(struct store *st, struct uuid7 id, struct errinfo *e)
+{
+    return remove_batch(sq_of(st)->db, uuid7_key(id), e);
+}
+
 int sq_batches_forget(struct store *st, usec_t before_us, size_t max, usec_t *ret_oldest_us,
                       struct errinfo *e)
 {
@@ -52,13 +67,8 @@ int sq_batches_forget(struct store *st, usec_t before_us, size_t max, usec_t *re
     int count = find_old(db, before_us, keys, max, e);
     int r = count;
 
-    for (int i = 0; i < count && r >= 0; i++) {
-        r = forget(db, FORGET_FAILURES, keys[i], e);
-        if (r == 0)
-            r = forget(db, FORGET_SPECS, keys[i], e);
-        if (r == 0)
-            r = forget(db, FORGET, keys[i], e);
-    }
+    for (int i = 0; i < count && r >= 0; i++)
+        r = remove_batch(db, keys[i], e);
     if (r >= 0)
         r = stmt_number(db, OLDEST, ret_oldest_us, e);
     return r < 0 ? r : count;

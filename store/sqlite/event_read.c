@@ -13,6 +13,10 @@ static const char LAST_OF_JOB[] =
     "SELECT change_seq, state FROM job WHERE id = ?1 AND id_rand = ?2"
     " AND (?3 IS NULL OR coalesce(tenant, '') = ?3)";
 
+static const char LAST_OF_BATCH[] =
+    "SELECT change_seq, state FROM batch WHERE id = ?1 AND id_rand = ?2"
+    " AND (?3 IS NULL OR coalesce(tenant, '') = ?3)";
+
 /* What is being put together. */
 struct gathering {
     struct store_events events;
@@ -148,8 +152,13 @@ int sq_read_events(struct store_reader *rd, const struct store_event_query *quer
     return 0;
 }
 
-/* -- the events of one job ------------------------------------------------------------------
+/* -- the events of one job or batch -----------------------------------------------------------
+ *
+ * Each has the number of the one before.
  */
+
+typedef int (*find_last)(struct db *db, struct uuid7 id, struct store_events *evs,
+                         struct errinfo *e);
 
 static int last_of_job(struct db *db, struct uuid7 id, struct store_events *evs,
                        struct errinfo *e)
@@ -165,6 +174,27 @@ static int last_of_job(struct db *db, struct uuid7 id, struct store_events *evs,
     r = row_state(s, 1, &state, e);
     evs->final = job_state_is_final(state);
     return r;
+}
+
+static int last_of_batch(struct db *db, struct uuid7 id, struct store_events *evs,
+                         struct errinfo *e)
+{
+    AUTO(stmt) struct stmt *s = NULL;
+    const char *state;
+    int r;
+
+    r = stmt_find_own(db, LAST_OF_BATCH, id, &s, e);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return err_set(e, ERR_BATCH_NOT_FOUND, "there is no batch with this id");
+    evs->newest_seq = stmt_col_i64(s, 0);
+    state = stmt_col_text(s, 1);
+    r = state ? batch_state_parse(state) : -1;
+    if (r < 0)
+        return err_set(e, ERR_DATABASE, "a batch has no state");
+    evs->final = batch_state_is_final((enum batch_state)r);
+    return 0;
 }
 
 /* The event of this number. 1: found, and kept when g is not NULL; 0: there is none. */
@@ -213,7 +243,7 @@ static void chain_fini(struct chain *c)
 }
 DEFINE_AUTO_FINI(chain, struct chain)
 
-/* From the job's last event back to after_seq, or as far as they are kept. */
+/* From the last event back to after_seq, or as far as they are kept. */
 static int follow_chain(struct db *db, int64_t seq, int64_t after_seq, struct chain *c,
                         struct errinfo *e)
 {
@@ -250,8 +280,8 @@ static int gather_chain(struct gathering *g, struct db *db, const struct chain *
     return 0;
 }
 
-static int gather_job(struct gathering *g, struct db *db, struct uuid7 id, int64_t after_seq,
-                      size_t limit, struct errinfo *e)
+static int gather_own(struct gathering *g, struct db *db, struct uuid7 id, find_last last,
+                      int64_t after_seq, size_t limit, struct errinfo *e)
 {
     AUTO_FINI(chain) struct chain c = { 0 };
     struct store_events *evs = &g->events;
@@ -259,7 +289,7 @@ static int gather_job(struct gathering *g, struct db *db, struct uuid7 id, int64
 
     r = read_bounds(db, evs, e);
     if (r == 0)
-        r = last_of_job(db, id, evs, e);
+        r = last(db, id, evs, e);
     if (r == 0)
         r = follow_chain(db, evs->newest_seq,
                          after_seq > evs->gone_seq ? after_seq : evs->gone_seq, &c, e);
@@ -269,8 +299,8 @@ static int gather_job(struct gathering *g, struct db *db, struct uuid7 id, int64
     return gather_chain(g, db, &c, limit, e);
 }
 
-int sq_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
-                       size_t limit, struct store_events *ret_events, struct errinfo *e)
+static int read_own(struct store_reader *rd, struct uuid7 id, find_last last, int64_t after_seq,
+                    size_t limit, struct store_events *ret_events, struct errinfo *e)
 {
     struct gathering g = { .events.seen_seq = after_seq };
     AUTO(snapshot) struct db *snap = NULL;
@@ -278,11 +308,23 @@ int sq_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_s
 
     r = snapshot_begin(sq_reader_db(rd), &snap, e);
     if (r == 0)
-        r = gather_job(&g, snap, id, after_seq, limit, e);
+        r = gather_own(&g, snap, id, last, after_seq, limit, e);
     if (r < 0) {
         store_events_fini(&g.events);
         return r;
     }
     *ret_events = g.events;
     return 0;
+}
+
+int sq_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                       size_t limit, struct store_events *ret_events, struct errinfo *e)
+{
+    return read_own(rd, id, last_of_job, after_seq, limit, ret_events, e);
+}
+
+int sq_read_batch_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                         size_t limit, struct store_events *ret_events, struct errinfo *e)
+{
+    return read_own(rd, id, last_of_batch, after_seq, limit, ret_events, e);
 }

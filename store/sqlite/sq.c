@@ -204,6 +204,7 @@ const struct store_backend store_sqlite = {
     .batch_spec_get = sq_batch_spec_get,
     .batch_members = sq_batch_members,
     .batches_busy = sq_batches_busy,
+    .batch_remove = sq_batch_remove,
     .batches_forget = sq_batches_forget,
     .failure_add = sq_failure_add,
     .failure_insert = sq_failure_insert,
@@ -267,5 +268,6 @@ const struct store_backend store_sqlite = {
     .change_seq = sq_change_seq,
     .events_expire = sq_events_expire,
     .read_events = sq_read_events,
+    .read_batch_events = sq_read_batch_events,
     .read_job_events = sq_read_job_events,
 };

@@ -86,6 +86,7 @@ int sq_batches_busy(struct store *st, struct uuid7 **ret_ids, int64_t *ret_pendi
                     struct errinfo *e);
 
 /* batch_forget.c */
+int sq_batch_remove(struct store *st, struct uuid7 id, struct errinfo *e);
 int sq_batches_forget(struct store *st, usec_t before_us, size_t max, usec_t *ret_oldest_us,
                       struct errinfo *e);
 
@@ -114,6 +115,8 @@ int sq_events_expire(struct store *st, usec_t before_us, int64_t max_events, siz
 /* event_read.c */
 int sq_read_events(struct store_reader *rd, const struct store_event_query *query,
                    struct store_events *ret_events, struct errinfo *e);
+int sq_read_batch_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
+                         size_t limit, struct store_events *ret_events, struct errinfo *e);
 int sq_read_job_events(struct store_reader *rd, struct uuid7 id, int64_t after_seq,
                        size_t limit, struct store_events *ret_events, struct errinfo *e);
 

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
+#include "tests/support/sse.h"
 
 static const char CONFIG[] =
     "workers: 2\n"
@@ -357,6 +359,156 @@ static void callbacks_are_jobs_that_are_submitted_once(void **state)
     assert_non_null(strstr(log.body, "on_complete failed 3 1 2\n"));
 }
 
+/* -- once more, and away --------------------------------------------------------------------
+ */
+
+static void send(const struct api *a, const char *method, const char *id, const char *rest,
+                 struct api_reply *r)
+{
+    api_send(a, &(struct api_request){ .method = method, .path = path_of(id, rest) }, r);
+}
+
+static void those_that_have_failed_are_tried_again(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO(mem) char *flag = mem_str(api_path(a, "flag"));
+    AUTO(mem)
+    char *body = mem_printf(
+        "{\"jobs\":[{\"command\":[\"test\",\"-e\",\"%s\"]},"
+        "{\"command\":[\"false\"]},{\"command\":[\"true\"]}]}",
+        flag);
+    char id[API_ID_SIZE];
+
+    submit(a, body, id);
+    await(a, id, &r);
+    assert_string_equal(api_text(&r, "state"), "failed");
+    assert_count(&r, "failed", 2);
+    assert_int_equal(mkdir(flag, 0700), 0);
+    send(a, "POST", id, ":retry", &r);
+    assert_status(&r, 202);
+    assert_header(&r, "Location", path_of(id, ""));
+    assert_string_equal(api_text(&r, "links.retry"), path_of(id, ":retry"));
+    await(a, id, &r);
+    assert_string_equal(api_text(&r, "state"), "failed");
+    assert_count(&r, "succeeded", 2);
+    assert_count(&r, "failed", 1);
+    assert_int_equal(listed(a, id, "&state=failed"), 1);
+}
+
+static void without_a_failure_nothing_is_tried_again(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char id[API_ID_SIZE];
+
+    submit(a, "{\"jobs\":[{\"command\":[\"true\"]}]}", id);
+    await(a, id, &r);
+    send(a, "POST", id, ":retry", &r);
+    assert_status(&r, 200);
+    assert_header(&r, "Location", NULL);
+    assert_string_equal(api_text(&r, "state"), "succeeded");
+    send(a, "POST", "01937f6c-2b9a-7c31-8e5d-3f1a9b7c2d4e", ":retry", &r);
+    assert_problem(&r, 404, "batch-not-found");
+}
+
+static void a_batch_is_removed_once_it_has_ended(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char job[API_ID_SIZE];
+    char id[API_ID_SIZE];
+
+    submit(a, "{\"jobs\":[{\"command\":[\"sleep\",\"60\"]}]}", id);
+    send(a, "GET", id, "/jobs", &r);
+    (void)snprintf(job, sizeof job, "%s", api_text(&r, "items.0.id"));
+    api_await_state(a, job, "running", &r);
+    send(a, "DELETE", id, "?purge=true", &r);
+    assert_status(&r, 202);
+    assert_string_equal(api_text(&r, "state"), "running");
+    await(a, id, &r);
+    assert_string_equal(api_text(&r, "state"), "canceled");
+    send(a, "DELETE", id, "", &r); /* only a cancel */
+    assert_status(&r, 200);
+    send(a, "DELETE", id, "?purge=true", &r);
+    assert_status(&r, 204);
+    send(a, "DELETE", id, "?purge=true", &r);
+    assert_problem(&r, 404, "batch-not-found");
+    send(a, "GET", id, "/errors", &r);
+    assert_problem(&r, 404, "batch-not-found");
+    api_get(a, api_job_path(job, ""), &r);
+    assert_status(&r, 200); /* its members stay */
+    assert_string_equal(api_text(&r, "state"), "canceled");
+}
+
+static void delete_of_one_that_has_ended_is_refused_as_a_cancel_is(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char id[API_ID_SIZE];
+
+    submit(a, "{\"jobs\":[{\"command\":[\"true\"]}]}", id);
+    await(a, id, &r);
+    send(a, "DELETE", id, "", &r);
+    assert_problem(&r, 409, "batch-already-finished");
+    send(a, "DELETE", id, "?purge=maybe", &r);
+    assert_problem(&r, 400, "invalid-parameter");
+    send(a, "DELETE", id, "?purge=true", &r);
+    assert_status(&r, 204);
+}
+
+/* -- events -------------------------------------------------------------------------------- */
+
+static void a_stream_of_a_batch_ends_with_it(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(sse) struct sse s = { 0 };
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char last[48];
+    char id[API_ID_SIZE];
+
+    submit(a, "{\"closed\":false,\"jobs\":[{\"command\":[\"true\"]}]}", id);
+    sse_start(&s, a, path_of(id, "/events"));
+    sse_await_events(&s, 1);
+    assert_string_equal(sse_event_at(&s, 0).kind, "batch.created");
+    send(a, "POST", id, ":close", &r);
+    sse_await_end(&s);
+    assert_string_equal(sse_event_at(&s, sse_count(&s) - 1).kind, "batch.succeeded");
+    send(a, "GET", id, "/events", &r);
+    assert_status(&r, 200);
+    assert_string_equal(api_text(&r, "items.0.type"), "dev.jobd.batch.created");
+    assert_string_equal(api_text(&r, "items.0.data.batch_id"), id);
+    assert_int_equal(json_array_size(api_at(r.json, "items")), sse_count(&s));
+    (void)snprintf(last, sizeof last, "Last-Event-ID: %s", api_text(&r, "last_id"));
+    api_send(a,
+             &(struct api_request){ .path = path_of(id, "/events"),
+                                    .headers = { "Accept: text/event-stream", last } },
+             &r);
+    assert_status(&r, 204);
+    send(a, "GET", id, "/events?limit=1", &r);
+    assert_int_equal(json_array_size(api_at(r.json, "items")), 1);
+    assert_non_null(strstr(api_text(&r, "next"), "/events?after="));
+}
+
+static void a_canceled_batch_ends_its_stream(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(sse) struct sse s = { 0 };
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    char id[API_ID_SIZE];
+
+    submit(a, "{\"closed\":false,\"jobs\":[{\"command\":[\"sleep\",\"60\"]}]}", id);
+    sse_start(&s, a, path_of(id, "/events"));
+    sse_await_events(&s, 1);
+    send(a, "DELETE", id, "", &r);
+    await(a, id, &r);
+    sse_await_end(&s);
+    assert_string_equal(sse_event_at(&s, sse_count(&s) - 1).kind, "batch.canceled");
+    send(a, "DELETE", id, "?purge=true", &r);
+    send(a, "GET", id, "/events", &r);
+    assert_problem(&r, 404, "batch-not-found");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +525,12 @@ int main(void)
         cmocka_unit_test(a_finished_batch_is_not_canceled),
         cmocka_unit_test(the_first_failure_cancels_what_remains),
         cmocka_unit_test(callbacks_are_jobs_that_are_submitted_once),
+        cmocka_unit_test(those_that_have_failed_are_tried_again),
+        cmocka_unit_test(without_a_failure_nothing_is_tried_again),
+        cmocka_unit_test(a_batch_is_removed_once_it_has_ended),
+        cmocka_unit_test(delete_of_one_that_has_ended_is_refused_as_a_cancel_is),
+        cmocka_unit_test(a_stream_of_a_batch_ends_with_it),
+        cmocka_unit_test(a_canceled_batch_ends_its_stream),
     };
 
     api_configure(CONFIG);

@@ -336,6 +336,19 @@ static void a_database_that_cannot_be_read_is_told(void **state)
     static const char *const rests[] = { "",          "?wait=1",     "/result",
                                          "/attempts", "/attempts/1", "/logs/stdout",
                                          "/events",   "/artifacts",  "/artifacts/a.txt" };
+    static const char *const others[] = {
+        "/v1/jobs",
+        "/v1/events",
+        "/v1/errors",
+        "/v1/batches",
+        "/v1/batches/01937f6c-2b9a-7c31-8e5d-3f1a9b7c2d4e",
+        "/v1/batches/01937f6c-2b9a-7c31-8e5d-3f1a9b7c2d4e/jobs",
+        "/v1/batches/01937f6c-2b9a-7c31-8e5d-3f1a9b7c2d4e/errors",
+        "/v1/batches/01937f6c-2b9a-7c31-8e5d-3f1a9b7c2d4e/events",
+        "/v1/api-keys",
+        "/v1/api-keys/AAAAAAAAAAAA",
+        "/readyz",
+    };
     struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
     AUTO(mem) char *db = mem_str(api_path(a, "data/jobd.db"));
@@ -350,12 +363,10 @@ static void a_database_that_cannot_be_read_is_told(void **state)
         assert_header(&r, "Retry-After", "1");
         assert_null(strstr(r.body, a->dir)); /* where it lies is nobody's business */
     }
-    api_get(a, "/v1/jobs", &r);
-    assert_problem(&r, 503, "database-unavailable");
-    api_get(a, "/v1/events", &r);
-    assert_problem(&r, 503, "database-unavailable");
-    api_get(a, "/readyz", &r);
-    assert_problem(&r, 503, "database-unavailable");
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        api_get(a, others[i], &r);
+        assert_problem(&r, 503, "database-unavailable");
+    }
     api_get(a, "/livez", &r);
     assert_status(&r, 200);
 

@@ -486,6 +486,63 @@ static void those_that_ended_long_ago_are_forgotten(void **state)
     store_fixture_commit(f);
 }
 
+static void one_is_removed_and_the_others_stay(void **state)
+{
+    struct store_fixture *f = *state;
+    struct uuid7 ids[2];
+    struct batch b;
+
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        b = new_batch(f);
+        ids[i] = insert_batch(f, &b);
+    }
+    store_fixture_begin(f);
+    assert_int_equal(store_batch_remove(f->st, ids[0], &f->e), 0);
+    assert_int_equal(store_batch_get(f->st, ids[0], &b, &f->e), ERR_BATCH_NOT_FOUND);
+    assert_int_equal(store_batch_get(f->st, ids[1], &b, &f->e), 0);
+    batch_fini(&b);
+    store_fixture_commit(f);
+}
+
+static int read_events(struct store_fixture *f, struct uuid7 id, int64_t after_seq,
+                       struct store_events *ret_events)
+{
+    struct store_reader *rd = NULL;
+    int r;
+
+    assert_int_equal(store_reader_get(f->st, &rd, &f->e), 0);
+    r = store_read_batch_events(rd, id, after_seq, 10, ret_events, &f->e);
+    store_reader_put(f->st, rd);
+    return r;
+}
+
+static void a_batch_tells_what_has_happened_to_it(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch b = new_batch(f);
+    struct uuid7 id = insert_batch(f, &b);
+    struct store_events events = { 0 };
+
+    b = read_batch(f, id);
+    update(f, &b);
+    b.closed = true;
+    b.state = BATCH_SUCCEEDED;
+    update(f, &b);
+    assert_int_equal(read_events(f, id, 0, &events), 0);
+    assert_int_equal(events.count, 2);
+    assert_int_equal(events.items[0].kind, EVENT_BATCH_CREATED);
+    assert_int_equal(events.items[1].kind, EVENT_BATCH_SUCCEEDED);
+    assert_int_equal(events.items[1].seq, b.change_seq);
+    assert_true(events.final);
+    store_events_fini(&events);
+    assert_int_equal(read_events(f, id, b.change_seq, &events), 0);
+    assert_int_equal(events.count, 0);
+    store_events_fini(&events);
+    batch_fini(&b);
+    id.lo ^= 1;
+    assert_int_equal(read_events(f, id, 0, &events), ERR_BATCH_NOT_FOUND);
+}
+
 static void batches_are_listed_newest_first_in_pages(void **state)
 {
     struct store_fixture *f = *state;
@@ -541,6 +598,8 @@ int main(void)
         TEST(members_are_walked_in_pieces),
         TEST(those_with_work_left_are_found_at_a_start),
         TEST(those_that_ended_long_ago_are_forgotten),
+        TEST(one_is_removed_and_the_others_stay),
+        TEST(a_batch_tells_what_has_happened_to_it),
         TEST(batches_are_listed_newest_first_in_pages),
     };
     int failed = 0;
