@@ -1,9 +1,12 @@
 /* bench/noop.c - the fastest warm program: answers every job with null, without looking at it.
  *
+ *   noop [N]     says that it takes N jobs at once, and is ready
+ *
  * The line jobd sends begins {"id":"<36 characters>", so the id is copied from its place. All
  * lines that have come at once are answered with one write.
  */
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,10 +27,12 @@ static size_t answer(char *to, const char *line)
     return sizeof head - 1 + ID_LEN + sizeof tail - 1;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     size_t have = 0;
 
+    if (argc > 1 && dprintf(3, "{\"ready\":true,\"concurrency\":%s}\n", argv[1]) < 0)
+        return 1;
     for (;;) {
         ssize_t n = read(0, in + have, sizeof in - have);
         size_t out_len = 0;

@@ -2,20 +2,31 @@
 
 #include "pool/backlog.h"
 
-#define AHEAD_US (8 * USEC_PER_MS) /* of work in the backlog */
-#define SLOW_US  (40 * USEC_PER_MS)   /* it takes some quick ones to forget one like that */
-#define WEIGHT   8                 /* the latest counts for one in so many */
+#define AHEAD_US (8 * USEC_PER_MS)  /* of work in the backlog */
+#define SLOW_US  (40 * USEC_PER_MS) /* it takes some quick ones to forget one like that */
+#define FALL     4 /* the latest counts for one in so many, when it is quicker */
+#define RISE     8 /* and when it is slower, */
+#define OUTLIER  8 /* but for no more than so many times the others */
+#define QUICK_US ((usec_t)50)
 
+/* A single long one among short ones was kept from the processor most often: what waits behind
+ * it is given back if it was not. */
 void pace_note(struct pace *p, usec_t took_us)
 {
+    usec_t most_us;
+
     if (took_us < 1)
         took_us = 1;
     if (took_us > SLOW_US)
         took_us = SLOW_US;
-    if (p->mean_us == 0)
+    if (p->mean_us == 0) {
         p->mean_us = took_us;
-    else
-        p->mean_us += (took_us - p->mean_us) / WEIGHT;
+        return;
+    }
+    most_us = OUTLIER * (p->mean_us > QUICK_US ? p->mean_us : QUICK_US);
+    if (took_us > most_us)
+        took_us = most_us;
+    p->mean_us += (took_us - p->mean_us) / (took_us > p->mean_us ? RISE : FALL);
 }
 
 void pace_note_returned(struct pace *p)

@@ -32,18 +32,31 @@ bool backlog_take(struct backlog *b, struct order *ret_order)
     return true;
 }
 
+/* Its place, or count. */
+static unsigned find(const struct backlog *b, struct uuid7 job_id, int attempt)
+{
+    unsigned i = 0;
+
+    while (i < b->count && (b->items[i].order.attempt != attempt ||
+                            !uuid7_equal(b->items[i].order.job_id, job_id)))
+        i++;
+    return i;
+}
+
+bool backlog_has(const struct backlog *b, struct uuid7 job_id, int attempt)
+{
+    return find(b, job_id, attempt) < b->count;
+}
+
 bool backlog_take_out(struct backlog *b, struct uuid7 job_id, int attempt,
                       struct order *ret_order)
 {
-    for (unsigned i = 0; i < b->count; i++) {
-        const struct order *o = &b->items[i].order;
+    unsigned at = find(b, job_id, attempt);
 
-        if (o->attempt == attempt && uuid7_equal(o->job_id, job_id)) {
-            take_at(b, i, ret_order);
-            return true;
-        }
-    }
-    return false;
+    if (at == b->count)
+        return false;
+    take_at(b, at, ret_order);
+    return true;
 }
 
 bool backlog_take_old(struct backlog *b, usec_t since_us, struct order *ret_order)

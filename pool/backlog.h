@@ -35,6 +35,7 @@ bool backlog_take_old(struct backlog *b, usec_t since_us, struct order *ret_orde
 /* This one; false: it is not there. */
 bool backlog_take_out(struct backlog *b, struct uuid7 job_id, int attempt,
                       struct order *ret_order);
+bool backlog_has(const struct backlog *b, struct uuid7 job_id, int attempt);
 /* Since when the oldest waits; 0: there is none. */
 usec_t backlog_since_us(const struct backlog *b);
 /* All of them; returns how many. */

@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "pool/tree.h"
 
-#define KILL_WAIT_US USEC_PER_SEC
+#define KILL_WAIT_US   USEC_PER_SEC
+#define SAME_MOMENT_US ((usec_t)100)
 
 static unsigned bit(enum limit limit)
 {
@@ -303,43 +304,55 @@ static usec_t usec_of(struct timeval t)
     return (usec_t)t.tv_sec * USEC_PER_SEC + t.tv_usec;
 }
 
+static void take_reading(const struct cage *c, struct cage_reading *ret_reading)
+{
+    (void)getrusage(RUSAGE_CHILDREN, &ret_reading->children); /* cannot fail */
+    cgroup_meter_read(&c->leaf.meter, &ret_reading->leaf);
+    ret_reading->at_us = clock_mono_us();
+}
+
+/* One job after another: the end of the first is the beginning of the next. */
 void cage_mark(struct cage *c)
 {
-    (void)getrusage(RUSAGE_CHILDREN, &c->before); /* cannot fail */
-    cgroup_meter_read(&c->leaf.meter, &c->leaf_before);
+    if (c->last.at_us != 0 && clock_mono_us() - c->last.at_us <= SAME_MOMENT_US)
+        c->before = c->last;
+    else
+        take_reading(c, &c->before);
 }
 
 usec_t cage_cpu_us(const struct cage *c)
 {
+    const struct cgroup_usage *before = &c->before.leaf;
     struct cgroup_usage now;
 
     cgroup_meter_read(&c->leaf.meter, &now);
     if (now.user_us < 0 || now.system_us < 0)
         return -1;
-    return now.user_us + now.system_us - c->leaf_before.user_us - c->leaf_before.system_us;
+    return now.user_us + now.system_us - before->user_us - before->system_us;
 }
 
-void cage_cost(const struct cage *c, struct cage_cost *ret_cost)
+void cage_cost(struct cage *c, struct cage_cost *ret_cost)
 {
-    struct cgroup_usage leaf;
-    struct rusage now;
+    const struct rusage *now = &c->last.children;
+    const struct rusage *before = &c->before.children;
+    const struct cgroup_usage *leaf = &c->last.leaf;
+    const struct cgroup_usage *leaf_before = &c->before.leaf;
 
-    (void)getrusage(RUSAGE_CHILDREN, &now); /* cannot fail */
-    cgroup_meter_read(&c->leaf.meter, &leaf);
+    take_reading(c, &c->last);
     *ret_cost = (struct cage_cost){
-        .user_us = usec_of(now.ru_utime) - usec_of(c->before.ru_utime),
-        .system_us = usec_of(now.ru_stime) - usec_of(c->before.ru_stime),
-        .voluntary_switches = now.ru_nvcsw - c->before.ru_nvcsw,
-        .involuntary_switches = now.ru_nivcsw - c->before.ru_nivcsw,
-        .oom_kills = leaf.oom_kills - c->leaf_before.oom_kills,
-        .forks_refused = leaf.pids_refused - c->leaf_before.pids_refused,
+        .user_us = usec_of(now->ru_utime) - usec_of(before->ru_utime),
+        .system_us = usec_of(now->ru_stime) - usec_of(before->ru_stime),
+        .voluntary_switches = now->ru_nvcsw - before->ru_nvcsw,
+        .involuntary_switches = now->ru_nivcsw - before->ru_nivcsw,
+        .oom_kills = leaf->oom_kills - leaf_before->oom_kills,
+        .forks_refused = leaf->pids_refused - leaf_before->pids_refused,
     };
-    if (now.ru_maxrss > c->before.ru_maxrss)
-        ret_cost->max_rss_bytes = (int64_t)now.ru_maxrss * 1024;
+    if (now->ru_maxrss > before->ru_maxrss)
+        ret_cost->max_rss_bytes = (int64_t)now->ru_maxrss * 1024;
     /* The group also knows of those that nobody has waited for. */
-    if (leaf.user_us >= 0 && leaf.system_us >= 0) {
-        ret_cost->user_us = leaf.user_us - c->leaf_before.user_us;
-        ret_cost->system_us = leaf.system_us - c->leaf_before.system_us;
+    if (leaf->user_us >= 0 && leaf->system_us >= 0) {
+        ret_cost->user_us = leaf->user_us - leaf_before->user_us;
+        ret_cost->system_us = leaf->system_us - leaf_before->system_us;
     }
 }
 

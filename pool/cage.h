@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "domain/limits.h"
 #include "domain/outcome.h"
 #include "pool/cgroup.h"
@@ -40,14 +41,21 @@ struct cage_host {
     bool has_spare;
 };
 
+/* What has been used up to a moment. */
+struct cage_reading {
+    struct rusage children;
+    struct cgroup_usage leaf;
+    usec_t at_us; /* monotonic; 0: not read */
+};
+
 struct cage {
     struct cage_host *host;
     struct cage_leaf leaf;
     bool has_leaf;
     unsigned enforced;  /* bit 1 << limit */
     unsigned by_cgroup; /* of these */
-    struct rusage before;
-    struct cgroup_usage leaf_before;
+    struct cage_reading before;
+    struct cage_reading last;
     struct limits limits;
     /* Set by whoever has two cages in a process: who is in the other one (borrowed). NULL, or
      * one without a pid: there is no other. */
@@ -85,9 +93,9 @@ int cage_sweep(struct cage *c, bool none_left);
 
 /* CPU time of all of them up to now, dead or alive; -1: not known before they are reaped. */
 usec_t cage_cpu_us(const struct cage *c);
-/* From now on cage_cost() counts. */
+/* From now on cage_cost() counts: from the last cage_cost() on, when that was just before. */
 void cage_mark(struct cage *c);
-void cage_cost(const struct cage *c, struct cage_cost *ret_cost);
+void cage_cost(struct cage *c, struct cage_cost *ret_cost);
 /* What held it, what limited it and, of the cost, what it was. */
 void cage_report(const struct cage *c, const struct cage_cost *cost, struct outcome *o);
 

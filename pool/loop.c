@@ -14,6 +14,8 @@
 struct loop {
     int epoll_fd;
     struct timer *timers; /* unsorted: there are a handful */
+    struct task *tasks;   /* that are due */
+    uint64_t turns;
     struct epoll_event
         events[EVENTS_PER_TURN]; /* of this turn; data.ptr NULL: not wanted any more */
     int event_count;
@@ -95,6 +97,43 @@ void loop_clear_timer(struct loop *l, struct timer *t)
     t->next = NULL;
 }
 
+void loop_defer(struct loop *l, struct task *t)
+{
+    if (t->due)
+        return;
+    t->due = true;
+    t->next = l->tasks;
+    l->tasks = t;
+}
+
+void loop_cancel_task(struct loop *l, struct task *t)
+{
+    if (!t->due)
+        return;
+    for (struct task **at = &l->tasks; *at; at = &(*at)->next)
+        if (*at == t) {
+            *at = t->next;
+            break;
+        }
+    t->due = false;
+    t->next = NULL;
+}
+
+static void run_tasks(struct loop *l)
+{
+    while (l->tasks) {
+        struct task *t = l->tasks;
+
+        loop_cancel_task(l, t);
+        t->run(t->ctx);
+    }
+}
+
+uint64_t loop_turns(const struct loop *l)
+{
+    return l->turns;
+}
+
 /* Milliseconds to the next timer, rounded up so that it is due when we wake; -1: no timer. */
 static int wait_ms(const struct loop *l)
 {
@@ -139,8 +178,11 @@ static void call_timers(struct loop *l)
 
 int loop_turn(struct loop *l, struct errinfo *e)
 {
-    int n = epoll_wait(l->epoll_fd, l->events, EVENTS_PER_TURN, wait_ms(l));
+    int n;
 
+    run_tasks(l);
+    l->turns++;
+    n = epoll_wait(l->epoll_fd, l->events, EVENTS_PER_TURN, wait_ms(l));
     if (n < 0 && errno != EINTR)
         return err_sys(e, "epoll_wait");
     l->event_count = n > 0 ? n : 0;

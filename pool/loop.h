@@ -8,6 +8,7 @@
 #ifndef JOBD_POOL_LOOP_H
 #define JOBD_POOL_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 
@@ -33,6 +34,14 @@ struct timer {
     struct timer *next;
 };
 
+/* Set run and ctx once; zero is a task that is not due. */
+struct task {
+    void (*run)(void *ctx);
+    void *ctx;
+    bool due;
+    struct task *next;
+};
+
 int loop_new(struct loop **ret_loop, struct errinfo *e);
 struct loop *loop_free(struct loop *l);
 DEFINE_AUTO(loop, struct loop)
@@ -47,6 +56,13 @@ void loop_unwatch(struct loop *l, struct watch *w);
 /* Call t once, at at_us or soon after; replaces an earlier time. */
 void loop_set_timer(struct loop *l, struct timer *t, usec_t at_us);
 void loop_clear_timer(struct loop *l, struct timer *t);
+
+/* Call it once before the loop waits again, so that what happens together is written together:
+ * the one that was asked for last is called first. It may ask for others. */
+void loop_defer(struct loop *l, struct task *t);
+void loop_cancel_task(struct loop *l, struct task *t);
+/* How often the loop has waited. */
+uint64_t loop_turns(const struct loop *l);
 
 /* Wait for something to happen and call whom it concerns. Errors: ERR_SYS. */
 int loop_turn(struct loop *l, struct errinfo *e);

@@ -48,15 +48,29 @@ static void write_some(struct pipes *p)
         end_close(end);
 }
 
-void pipes_write(struct pipes *p, const void *block, size_t len)
+/* What waits for room is written when there is some. */
+static void flush(void *ctx)
 {
-    bool waiting = p->input.len > 0;
+    struct pipes *p = ctx;
+    const struct pipe_end *end = &p->ends[PIPE_STDIN];
 
-    if (p->ends[PIPE_STDIN].fd < 0 || len == 0)
+    if (p->input.len > 0 && end->fd >= 0 && end->watch.fd < 0)
+        write_some(p);
+}
+
+void pipes_put(struct pipes *p, const void *block, size_t len)
+{
+    if (p->ends[PIPE_STDIN].fd < 0)
         return;
     buf_add(&p->input, block, len);
-    if (!waiting)
-        write_some(p);
+    loop_defer(p->loop, &p->flush);
+}
+
+void pipes_write(struct pipes *p, const void *block, size_t len)
+{
+    pipes_put(p, block, len);
+    loop_cancel_task(p->loop, &p->flush);
+    flush(p);
 }
 
 void pipes_end_input(struct pipes *p)
@@ -64,6 +78,8 @@ void pipes_end_input(struct pipes *p)
     p->input_ends = true;
     if (p->input.len == 0 || p->input_refused)
         end_close(&p->ends[PIPE_STDIN]);
+    else
+        flush(p);
 }
 
 size_t pipes_unread(const struct pipes *p)
@@ -109,8 +125,8 @@ static void take_end(struct pipe_end *end)
     end_close(end);
 }
 
-/* Until the pipe is empty or at its end. */
-static void read_some(struct pipe_end *end, int max_reads)
+/* Until the pipe is empty or at its end; to_the_end: that there is one will not be told. */
+static void read_some(struct pipe_end *end, int max_reads, bool to_the_end)
 {
     char chunk[CHUNK_SIZE];
 
@@ -119,7 +135,11 @@ static void read_some(struct pipe_end *end, int max_reads)
 
         if (n > 0)
             take_block(end, chunk, (size_t)n);
-        else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        if (n > 0 && n < CHUNK_SIZE && !to_the_end)
+            return; /* a pipe gives all that it has, and the next turn tells of more */
+        if (n > 0)
+            continue;
+        if (n == 0 || (errno != EAGAIN && errno != EINTR))
             take_end(end);
         else if (errno == EAGAIN)
             return;
@@ -136,8 +156,13 @@ static void on_ready(void *ctx, uint32_t events)
         write_some(p);
         return;
     }
-    read_some(end, READS_EVENT);
+    read_some(end, READS_EVENT, end->name != PIPE_CHANNEL);
     p->conf.on_read(p->conf.ctx);
+}
+
+bool pipes_looked(const struct pipes *p)
+{
+    return p->drained_turn == loop_turns(p->loop);
 }
 
 /* One call instead of one for each pipe: most often there is nothing. */
@@ -145,6 +170,7 @@ void pipes_drain(struct pipes *p)
 {
     struct pollfd ready[PIPE_MAX_] = { 0 };
 
+    p->drained_turn = loop_turns(p->loop);
     for (int i = 0; i < PIPE_MAX_; i++)
         ready[i] =
             (struct pollfd){ .fd = i == PIPE_STDIN ? -1 : p->ends[i].fd, .events = POLLIN };
@@ -152,7 +178,7 @@ void pipes_drain(struct pipes *p)
         ;
     for (int i = PIPE_STDOUT; i < PIPE_MAX_; i++)
         if (ready[i].revents != 0)
-            read_some(&p->ends[i], READS_DRAIN);
+            read_some(&p->ends[i], READS_DRAIN, true);
 }
 
 bool pipes_at_end(const struct pipes *p)
@@ -192,7 +218,10 @@ int pipes_open(struct pipes *p, struct loop *l, const struct pipes_conf *conf,
 {
     int fds[SPAWN_FD_COUNT] = NO_FDS_CHILD;
 
-    *p = (struct pipes){ .loop = l, .conf = *conf };
+    *p = (struct pipes){ .loop = l,
+                         .conf = *conf,
+                         .flush = { .run = flush, .ctx = p },
+                         .drained_turn = UINT64_MAX };
     for (int i = 0; i < PIPE_MAX_; i++) {
         struct pipe_end *end = &p->ends[i];
 
@@ -220,6 +249,7 @@ void pipes_close(struct pipes *p)
 {
     if (!p->loop)
         return;
+    loop_cancel_task(p->loop, &p->flush);
     for (int i = 0; i < PIPE_MAX_; i++)
         end_close(&p->ends[i]);
     buf_fini(&p->input);

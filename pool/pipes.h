@@ -42,10 +42,12 @@ struct pipes {
     struct loop *loop; /* NULL: never opened */
     struct pipes_conf conf;
     struct pipe_end ends[PIPE_MAX_];
-    struct buf input;   /* waits for room in the pipe */
+    struct buf input; /* waits for room in the pipe, or for the end of the loop's turn */
+    struct task flush;
     bool input_ends;    /* close stdin when input is written */
     bool input_refused; /* the program has closed its stdin */
     struct lines lines;
+    uint64_t drained_turn; /* of the loop: everything was read in it */
 };
 
 /* child_fds are the program's ends, 0..3: for spawn(), then pipes_close_child(). On failure
@@ -56,12 +58,16 @@ void pipes_close_child(int child_fds[SPAWN_FD_COUNT]);
 /* Write to stdin, after what waits there already. A program that does not read it is no error.
  */
 void pipes_write(struct pipes *p, const void *block, size_t len);
+/* The same, but at the end of the loop's turn, with what else is put in it. */
+void pipes_put(struct pipes *p, const void *block, size_t len);
 /* Close stdin once everything is written. */
 void pipes_end_input(struct pipes *p);
 /* How many of the bytes written the program has not read, as long as stdin is open; else 0. */
 size_t pipes_unread(const struct pipes *p);
 /* Read all that is there now. Calls on_output and on_line, not on_read. */
 void pipes_drain(struct pipes *p);
+/* Whether that was done in this turn of the loop. */
+bool pipes_looked(const struct pipes *p);
 /* Whether stdout, stderr and the channel have all been read to their end. */
 bool pipes_at_end(const struct pipes *p);
 /* Whether a line was longer than LINES_LENGTH_MAX: the channel is only discarded since. */

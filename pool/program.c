@@ -336,15 +336,34 @@ bool program_has_room(const struct program *p)
     return slots_used(p) < capacity(p);
 }
 
+bool program_is_busy(const struct program *p)
+{
+    return p->used > 0;
+}
+
+static struct slot *find_slot(const struct program *p, struct uuid7 job_id, int attempt)
+{
+    for (unsigned i = 0; i < p->slots_end; i++)
+        if (p->slots[i].warm && attempt_is(&p->slots[i].attempt, job_id, attempt))
+            return (struct slot *)(uintptr_t)&p->slots[i]; /* const is the caller's view */
+    return NULL;
+}
+
+bool program_has(const struct program *p, struct uuid7 job_id, int attempt)
+{
+    return find_slot(p, job_id, attempt) != NULL;
+}
+
 void program_run(struct program *p, struct order *take_order)
 {
     struct warm *up = in_state(p, WARM_UP);
 
-    if (up) { /* what it said before is not this job's; perhaps it was its last word */
+    /* What it said before is not this job's; perhaps it was its last word. */
+    if (up && !pipes_looked(&up->pipes)) {
         pipes_drain(&up->pipes);
         on_read(p, up);
+        up = in_state(p, WARM_UP);
     }
-    up = in_state(p, WARM_UP);
     if (program_has_room(p)) {
         slots_feed(p, up, take_order);
         program_tend(p);
@@ -357,11 +376,10 @@ void program_run(struct program *p, struct order *take_order)
 void program_cancel(struct program *p, struct uuid7 job_id, int attempt,
                     enum proto_cancel_mode mode, usec_t grace_us)
 {
-    for (struct slot *s = slots_next(p, NULL, NULL); s; s = slots_next(p, NULL, s))
-        if (attempt_is(&s->attempt, job_id, attempt)) {
-            attempt_cancel(&s->attempt, mode, grace_us);
-            return;
-        }
+    struct slot *s = find_slot(p, job_id, attempt);
+
+    if (s)
+        attempt_cancel(&s->attempt, mode, grace_us);
 }
 
 void program_retire(struct program *p)

@@ -37,6 +37,9 @@ DEFINE_AUTO(program, struct program)
 
 /* Whether another attempt can be taken. */
 bool program_has_room(const struct program *p);
+/* Whether it has any, or this one. */
+bool program_is_busy(const struct program *p);
+bool program_has(const struct program *p, struct uuid7 job_id, int attempt);
 /* Take one. Its end is told through host->on_done, perhaps before this returns: one that there
  * is no room for was never started. */
 void program_run(struct program *p, struct order *take_order);

@@ -13,7 +13,7 @@
 
 struct slot *slots_next(struct program *p, const struct warm *w, struct slot *after)
 {
-    for (struct slot *s = after ? after + 1 : p->slots; s < p->slots + PROGRAM_CAPACITY; s++)
+    for (struct slot *s = after ? after + 1 : p->slots; s < p->slots + p->slots_end; s++)
         if (s->warm && (!w || s->warm == w))
             return s;
     return NULL;
@@ -21,12 +21,28 @@ struct slot *slots_next(struct program *p, const struct warm *w, struct slot *af
 
 unsigned slots_used(const struct program *p)
 {
-    unsigned count = 0;
+    return p->used;
+}
 
-    for (int i = 0; i < PROGRAM_CAPACITY; i++)
-        if (p->slots[i].warm)
-            count++;
-    return count;
+static void set_used(struct slot *s, struct warm *w)
+{
+    struct program *p = s->program;
+    unsigned end = (unsigned)(s - p->slots) + 1;
+
+    s->warm = w;
+    p->used++;
+    if (end > p->slots_end)
+        p->slots_end = end;
+}
+
+static void set_free(struct slot *s)
+{
+    struct program *p = s->program;
+
+    s->warm = NULL;
+    p->used--;
+    while (p->slots_end > 0 && !p->slots[p->slots_end - 1].warm)
+        p->slots_end--;
 }
 
 static struct slot *slot_by_id(struct program *p, const struct warm *w, const char *id)
@@ -72,7 +88,8 @@ void slots_feed(struct program *p, struct warm *w, struct order *take_order)
     while (s->warm)
         s++; /* there is one: w has room */
     assert(s < p->slots + PROGRAM_CAPACITY);
-    *s = (struct slot){ .program = p, .warm = w, .offset_bytes = w->written_bytes };
+    *s = (struct slot){ .program = p, .offset_bytes = w->written_bytes };
+    set_used(s, w);
     attempt_init(&s->attempt, p->host, take_order);
     s->attempt.ask_to_stop = ask_to_stop;
     s->attempt.ask_ctx = s;
@@ -129,7 +146,7 @@ static void slot_finish(struct slot *s, enum cause cause, char *take_message,
     if (wait_status && WIFSIGNALED(*wait_status))
         o.signal = WTERMSIG(*wait_status);
     o.leftovers_killed = leftovers;
-    s->warm = NULL;
+    set_free(s);
     warm_let_go(w);
     host->on_done(host->ctx, &o);
 }
@@ -223,7 +240,8 @@ unsigned slots_settle(struct program *p, struct warm *w)
             continue;
         count++;
         w->answers++;
-        cage_cost(&w->cage, &s->cost);
+        if (w->limit == 1)
+            cage_cost(&w->cage, &s->cost);
         cause = cause_of(s, true);
         slot_finish(s, cause, message_of(s, cause, false), NULL, 0);
     }
@@ -263,7 +281,7 @@ void slots_drop(struct program *p)
 
         attempt_finish(&s->attempt, CAUSE_SHUTDOWN, TAKE(s->message), &o);
         outcome_fini(&o);
-        s->warm = NULL;
+        set_free(s);
     }
 }
 

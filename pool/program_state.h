@@ -29,6 +29,8 @@ struct program {
     struct warm_conf warm_conf;
     struct warm warms[2]; /* two while one replaces the other */
     struct slot slots[PROGRAM_CAPACITY];
+    unsigned used;      /* of them */
+    unsigned slots_end; /* behind the last that is used */
 
     struct circuit circuit;
     usec_t not_before_us; /* monotonic: the next start */

@@ -207,7 +207,7 @@ int warm_start(struct warm *w, bool trial, const char **ret_stage, struct errinf
 void warm_write(struct warm *w, const void *block, size_t len)
 {
     w->written_bytes += len;
-    pipes_write(&w->pipes, block, len);
+    pipes_put(&w->pipes, block, len);
 }
 
 /* ---- ending -------------------------------------------------------------------------------

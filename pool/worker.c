@@ -25,8 +25,11 @@
 #define SPOOL_RETRY_US    USEC_PER_SEC
 #define PROGRESS_EVERY_US (100 * USEC_PER_MS)
 #define PENDING_MAX       (PROTO_HELD_MAX - PROGRAM_CAPACITY - BACKLOG_MAX)
-/* An order that could not be begun by then is better off with another worker. */
+/* An order that could not be begun by then is better off with another worker, unless attempts
+ * end here all the time: then it was this process that had to wait, and any other might. */
 #define BACKLOG_WAIT_US (20 * USEC_PER_MS)
+#define BACKLOG_MOST    5 /* times as long at most */
+#define ENDED_LATELY_US (5 * USEC_PER_MS)
 
 /* An outcome that the front has not acknowledged. */
 struct pending {
@@ -69,10 +72,12 @@ struct worker {
 
     struct backlog backlog;
     struct timer backlog_timer; /* its oldest has waited for long */
+    usec_t last_end_us;         /* monotonic: of an attempt */
     struct begun begun;
 
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
+    struct task sending; /* of outcomes */
     struct timer spool_again;
     int64_t jobs_total; /* attempts that have ended */
     usec_t started_at_us;
@@ -242,14 +247,26 @@ static void deliver(struct worker *w, struct outcome *take_outcome)
 
     assert(w->pending_count <= PENDING_MAX);
     *p = (struct pending){ .outcome = *take_outcome };
-    if (!outcome_is_release(take_outcome))
+    if (!outcome_is_release(take_outcome)) {
         w->jobs_total++;
+        w->last_end_us = clock_mono_us();
+    }
     if (!link_is_up(w->link)) {
         spool_until_done(w);
         return;
     }
     send_news(w);
     proto_put_outcome(link_out(w->link), &p->outcome);
+    loop_defer(w->loop, &w->sending);
+}
+
+/* At the end of the loop's turn: those that have ended in it share a message. */
+static void send_outcomes(void *ctx)
+{
+    struct worker *w = ctx;
+
+    if (!link_is_up(w->link))
+        return;
     crash_point("worker.before_outcome");
     link_flush(w->link);
     crash_point("worker.after_outcome");
@@ -322,15 +339,28 @@ static unsigned list_held(const struct worker *w, struct proto_attempt ret_list[
     return count;
 }
 
+static bool is_running(const struct worker *w, struct uuid7 job_id, int attempt)
+{
+    struct proto_attempt id;
+
+    if (w->program)
+        return program_has(w->program, job_id, attempt);
+    if (!w->command)
+        return false;
+    id = command_id(w->command);
+    return id.attempt == attempt && uuid7_equal(id.job_id, job_id);
+}
+
 static bool holds(const struct worker *w, const struct order *order)
 {
-    struct proto_attempt held[PROTO_HELD_MAX];
-    unsigned count = list_held(w, held);
+    for (unsigned i = 0; i < w->pending_count; i++) {
+        const struct outcome *o = &w->pending[i].outcome;
 
-    for (unsigned i = 0; i < count; i++)
-        if (held[i].attempt == order->attempt && uuid7_equal(held[i].job_id, order->job_id))
+        if (o->attempt == order->attempt && uuid7_equal(o->job_id, order->job_id))
             return true;
-    return false;
+    }
+    return is_running(w, order->job_id, order->attempt) ||
+           backlog_has(&w->backlog, order->job_id, order->attempt);
 }
 
 static bool has_room(const struct worker *w)
@@ -338,13 +368,16 @@ static bool has_room(const struct worker *w)
     return w->program ? program_has_room(w->program) : !w->command;
 }
 
+static bool is_busy(const struct worker *w)
+{
+    return w->program ? program_is_busy(w->program) : w->command != NULL;
+}
+
 /* Whether what waits here will be begun: a program that is down may stay down. One that has
  * just become free gets what waits at the end of this turn of the loop. */
 static bool is_at_work(const struct worker *w)
 {
-    struct proto_attempt running[PROTO_HELD_MAX];
-
-    return has_room(w) || list_running(w, running) > 0;
+    return has_room(w) || is_busy(w);
 }
 
 static void begin(struct worker *w, struct order *take_order)
@@ -368,19 +401,23 @@ static void give_back_since(struct worker *w, usec_t since_us)
     }
 }
 
-static void await_backlog(struct worker *w)
+static void await_backlog(struct worker *w, usec_t until_us)
 {
     if (w->backlog.count > 0 && w->backlog_timer.at_us == 0)
-        loop_set_timer(w->loop, &w->backlog_timer,
-                       backlog_since_us(&w->backlog) + BACKLOG_WAIT_US);
+        loop_set_timer(w->loop, &w->backlog_timer, until_us);
 }
 
 static void on_backlog_due(void *ctx)
 {
     struct worker *w = ctx;
+    usec_t now_us = clock_mono_us();
+    bool ended_lately = now_us - w->last_end_us < ENDED_LATELY_US;
 
-    give_back_since(w, clock_mono_us() - BACKLOG_WAIT_US);
-    await_backlog(w);
+    give_back_since(w, now_us - BACKLOG_WAIT_US * (ended_lately ? BACKLOG_MOST : 1));
+    if (ended_lately)
+        await_backlog(w, now_us + ENDED_LATELY_US);
+    else
+        await_backlog(w, backlog_since_us(&w->backlog) + BACKLOG_WAIT_US);
 }
 
 /* Those that wait, as far as there is room. Not from within the end of another one: the runner
@@ -408,7 +445,7 @@ static void run(struct worker *w, struct order *take_order)
     else if (w->backlog.count == 0 && has_room(w))
         begin(w, take_order);
     else if (is_at_work(w) && backlog_put(&w->backlog, take_order, clock_mono_us()))
-        await_backlog(w);
+        await_backlog(w, backlog_since_us(&w->backlog) + BACKLOG_WAIT_US);
     else
         refuse(w, take_order);
 }
@@ -416,7 +453,6 @@ static void run(struct worker *w, struct order *take_order)
 static void cancel(struct worker *w, const struct proto_cancel *c)
 {
     AUTO_FINI(order) struct order waiting = { 0 };
-    struct proto_attempt id;
 
     if (backlog_take_out(&w->backlog, c->job_id, c->attempt, &waiting)) {
         refuse(w, &waiting);
@@ -428,8 +464,7 @@ static void cancel(struct worker *w, const struct proto_cancel *c)
     }
     if (!w->command)
         return;
-    id = command_id(w->command);
-    if (id.attempt == c->attempt && uuid7_equal(id.job_id, c->job_id))
+    if (is_running(w, c->job_id, c->attempt))
         command_cancel(w->command, c->mode, c->grace_us);
 }
 
@@ -526,13 +561,6 @@ static int on_frame(void *ctx, enum proto_type type, const char *body, size_t le
 /* ---- the end ------------------------------------------------------------------------------
  */
 
-static bool is_idle(const struct worker *w)
-{
-    struct proto_attempt running[PROTO_HELD_MAX];
-
-    return list_running(w, running) == 0;
-}
-
 /* The front has had its time. What cannot be written down now may be later. */
 static void on_ack_wait_over(void *ctx)
 {
@@ -603,7 +631,7 @@ static void on_sigterm(void *ctx, uint32_t events)
 /* Nothing runs any more, and the front has every outcome, or cannot take it now. */
 static bool is_over(struct worker *w)
 {
-    if (w->life == LIFE_SERVE || !is_idle(w))
+    if (w->life == LIFE_SERVE || is_busy(w))
         return false;
     if (w->life == LIFE_RETIRE && w->program && !program_is_down(w->program))
         return false;
@@ -658,6 +686,7 @@ static bool tear_down(struct worker *w)
     loop_clear_timer(w->loop, &w->spool_again);
     loop_clear_timer(w->loop, &w->news_timer);
     loop_clear_timer(w->loop, &w->backlog_timer);
+    loop_cancel_task(w->loop, &w->sending);
     backlog_fini(&w->backlog);
     begun_close(&w->begun);
     reaper_close(&w->reaper);
@@ -783,6 +812,7 @@ static void init(struct worker *w, const struct worker_conf *conf)
     w->spool_again = (struct timer){ .on_due = spool_until_done, .ctx = w };
     w->started_at_us = clock_wall_us();
     w->backlog_timer = (struct timer){ .on_due = on_backlog_due, .ctx = w };
+    w->sending = (struct task){ .run = send_outcomes, .ctx = w };
     w->news_timer = (struct timer){ .on_due = on_news_due, .ctx = w };
     w->host = (struct attempt_host){
         .loop = w->loop,
