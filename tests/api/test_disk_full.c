@@ -209,12 +209,13 @@ static void new_work_is_refused_and_the_rest_goes_on(void **state)
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
     AUTO_FINI(fd) int gate = -1;
-    AUTO(mem) char(*ids)[API_ID_SIZE] = mem_array0(ACCEPTED_MAX, sizeof *ids);
+    AUTO(mem) char(*ids)[API_ID_SIZE] = NULL;
     char running[API_ID_SIZE];
     size_t count;
 
     if (why_not)
         skip();
+    ids = mem_array0(ACCEPTED_MAX, sizeof *ids);
     make_gate(a, "in");
     make_gate(a, "out");
     submit_script(a, "read x <$0/in; echo finished; echo >$0/out", running);
@@ -260,13 +261,14 @@ static void outcomes_survive_the_front_on_a_full_disk(void **state)
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
     AUTO_FINI(fd) int gate = -1;
-    AUTO(mem) char(*ids)[API_ID_SIZE] = mem_array0(ACCEPTED_MAX, sizeof *ids);
+    AUTO(mem) char(*ids)[API_ID_SIZE] = NULL;
     char running[API_ID_SIZE];
     pid_t front;
     size_t count;
 
     if (why_not)
         skip();
+    ids = mem_array0(ACCEPTED_MAX, sizeof *ids);
     submit_script(a, "read x <$0/in; echo again; echo >$0/out", running);
     gate = await_reader(a, "in");
     fill_disk(a);
@@ -293,13 +295,14 @@ static void a_worker_that_dies_on_a_full_disk_is_replaced_when_there_is_room(voi
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
     AUTO_FINI(fd) int gate = -1;
-    AUTO(mem) char(*ids)[API_ID_SIZE] = mem_array0(ACCEPTED_MAX, sizeof *ids);
+    AUTO(mem) char(*ids)[API_ID_SIZE] = NULL;
     char running[API_ID_SIZE];
     pid_t workers[4];
     size_t count;
 
     if (why_not)
         skip();
+    ids = mem_array0(ACCEPTED_MAX, sizeof *ids);
     submit_script(a, "read x <$0/in", running);
     gate = await_reader(a, "in");
     fill_disk(a);
