@@ -17,44 +17,18 @@ static size_t add_or_max(size_t a, size_t b)
     return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
 }
 
-char *buf_reserve(struct buf *b, size_t more)
+void buf_grow_(struct buf *b, size_t more)
 {
     size_t need = add_or_max(add_or_max(b->len, more), 1); /* and the NUL */
+    size_t doubled = add_or_max(b->capacity, b->capacity);
 
-    if (need > b->capacity) {
-        size_t doubled = add_or_max(b->capacity, b->capacity);
-
-        if (need < doubled)
-            need = doubled;
-        if (need < CAPACITY_MIN)
-            need = CAPACITY_MIN;
-        b->data = mem_resize(b->data, need, 1);
-        b->capacity = need;
-        b->data[b->len] = '\0';
-    }
-    return b->data + b->len;
-}
-
-void buf_commit(struct buf *b, size_t more)
-{
-    assert(more == 0 || more < b->capacity - b->len);
-    b->len += more;
-    if (b->data)
-        b->data[b->len] = '\0';
-}
-
-void buf_add(struct buf *b, const void *block, size_t len)
-{
-    char *to = buf_reserve(b, len);
-
-    if (len > 0)
-        memcpy(to, block, len);
-    buf_commit(b, len);
-}
-
-void buf_add_str(struct buf *b, const char *text)
-{
-    buf_add(b, text, strlen(text));
+    if (need < doubled)
+        need = doubled;
+    if (need < CAPACITY_MIN)
+        need = CAPACITY_MIN;
+    b->data = mem_resize(b->data, need, 1);
+    b->capacity = need;
+    b->data[b->len] = '\0';
 }
 
 __attribute__((format(printf, 3, 0))) static size_t print_into(char *to, size_t room_bytes,

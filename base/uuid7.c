@@ -69,20 +69,29 @@ static bool is_dash(size_t at)
     return at == 8 || at == 13 || at == 18 || at == 23;
 }
 
-char *uuid7_format(struct uuid7 id, char text[UUID7_TEXT_SIZE])
+/* The digits of the lowest bytes of a number, the highest first. */
+static char *put_hex(char *to, uint64_t number, int bytes)
 {
     static const char hex[] = "0123456789abcdef";
-    unsigned digit = 0;
 
-    for (size_t at = 0; at < UUID7_TEXT_SIZE - 1; at++) {
-        if (is_dash(at)) {
-            text[at] = '-';
-            continue;
-        }
-        text[at] = hex[(digit < 16 ? id.hi : id.lo) >> (60 - digit % 16 * 4) & 0xf];
-        digit++;
-    }
-    text[UUID7_TEXT_SIZE - 1] = '\0';
+    for (int shift = bytes * 8 - 4; shift >= 0; shift -= 4)
+        *to++ = hex[number >> shift & 0xf];
+    return to;
+}
+
+char *uuid7_format(struct uuid7 id, char text[UUID7_TEXT_SIZE])
+{
+    char *to = put_hex(text, id.hi >> 32, 4);
+
+    *to++ = '-';
+    to = put_hex(to, id.hi >> 16, 2);
+    *to++ = '-';
+    to = put_hex(to, id.hi, 2);
+    *to++ = '-';
+    to = put_hex(to, id.lo >> 48, 2);
+    *to++ = '-';
+    to = put_hex(to, id.lo, 6);
+    *to = '\0';
     return text;
 }
 

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "domain/json_run.h"
+
 #define DIGITS_MAX     18 /* of these each fits into 64 bits */
 #define NAME_MAX_BYTES 64
 
@@ -35,18 +37,6 @@ static bool take_char(struct plain *p, char c)
     return true;
 }
 
-/* Not zero when one of eight bytes ends a plain run: a quote, a backslash, a control character,
- * or no ASCII. (x - 1) borrows only below a byte that is found already. */
-static uint64_t special(uint64_t word)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
-    uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
-
-    return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) |
-            ((word - ones * 0x20) & ~word) | word) &
-           highs;
-}
-
 static bool is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
@@ -61,7 +51,7 @@ static bool take_text(struct plain *p, const char **ret_text, size_t *ret_len)
     *ret_text = at;
     for (; p->end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
         memcpy(&word, at, sizeof word);
-        if (special(word) != 0)
+        if (json_run_stops(word) != 0 || (word & JSON_RUN_HIGHS) != 0)
             break;
     }
     while (at < p->end && is_plain((unsigned char)*at))

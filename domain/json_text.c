@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "domain/json_plain.h"
+#include "domain/json_run.h"
 
 #define BOM            "\xEF\xBB\xBF"
 #define INTEGER_DIGITS 20 /* and a sign */
@@ -129,16 +130,29 @@ static void add_escaped(struct buf *out, unsigned char c)
     }
 }
 
+/* Where what can be written as it is ends. */
+static const char *plain_end(const char *p, const char *end)
+{
+    uint64_t word;
+
+    for (; end - p >= (ptrdiff_t)sizeof word; p += sizeof word) {
+        memcpy(&word, p, sizeof word);
+        if (json_run_stops(word) != 0)
+            break;
+    }
+    while (p < end && is_plain((unsigned char)*p))
+        p++;
+    return p;
+}
+
 static void add_string(struct buf *out, const char *text, size_t len)
 {
     const char *end = text + len;
 
     buf_add_char(out, '"');
     while (text < end) {
-        const char *p = text;
+        const char *p = plain_end(text, end);
 
-        while (p < end && is_plain((unsigned char)*p))
-            p++;
         buf_add(out, text, (size_t)(p - text));
         if (p < end)
             add_escaped(out, (unsigned char)*p++);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -231,8 +232,16 @@ int common_read_job(const struct http_req *rq, struct uuid7 id, struct job *ret_
 
 char *common_etag(int64_t version, char room[ETAG_SIZE])
 {
-    (void)snprintf(room, ETAG_SIZE, "\"v%lld\"", (long long)version);
-    return room;
+    char *at = room + ETAG_SIZE;
+
+    *--at = '\0';
+    *--at = '"';
+    do
+        *--at = (char)('0' + version % 10);
+    while ((version /= 10) > 0);
+    *--at = 'v';
+    *--at = '"';
+    return memmove(room, at, (size_t)(room + ETAG_SIZE - at));
 }
 
 #define JOB_TEXT_USUAL_BYTES 1500 /* without what was sent */
@@ -241,29 +250,27 @@ void common_describe_job(struct http_resp *rs, const struct job *job)
 {
     char etag[ETAG_SIZE];
 
-    http_set_header(rs, "ETag", "%s", common_etag(job->version, etag));
+    http_set_header_text(rs, "ETag", "", common_etag(job->version, etag));
     if (!job_state_is_final(job->state))
-        http_set_header(rs, "Retry-After", "%s", COMMON_RETRY_AFTER);
+        http_set_header_text(rs, "Retry-After", "", COMMON_RETRY_AFTER);
 }
 
 int common_reply_job(struct http_resp *rs, int status, const struct job *job)
 {
-    AUTO_FINI(buf) struct buf out = { 0 };
-    struct json_put w = { .out = &out };
-    size_t len;
+    struct buf *out = http_reply_room(rs);
+    struct json_put w = { .out = out };
 
     common_describe_job(rs, job);
-    (void)buf_reserve(&out, JOB_TEXT_USUAL_BYTES + job->payload_len);
+    (void)buf_reserve(out, JOB_TEXT_USUAL_BYTES + job->payload_len);
     job_put(&w, job);
-    len = out.len;
-    return http_reply_bytes(rs, status, "application/json", buf_steal(&out), len);
+    return http_reply_written(rs, status, "application/json");
 }
 
 void common_set_job_path(struct http_resp *rs, const char *name, struct uuid7 id)
 {
     char text[UUID7_TEXT_SIZE];
 
-    http_set_header(rs, name, "/v1/jobs/%s", uuid7_format(id, text));
+    http_set_header_text(rs, name, "/v1/jobs/", uuid7_format(id, text));
 }
 
 void common_set_page_headers(struct http_resp *rs)

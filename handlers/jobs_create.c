@@ -2,9 +2,7 @@
 #include "handlers/handlers.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
-#include "base/mem.h"
 #include "domain/job_json.h"
 #include "domain/json_text.h"
 #include "engine/requests.h"
@@ -21,13 +19,12 @@ struct creation {
     creation_document document; /* NULL: the body itself */
 };
 
-static void creation_free(void *state)
+static void creation_end(void *state)
 {
     struct creation *c = state;
 
     idempotency_end(&c->idempotency);
     job_fini(&c->submit.job);
-    free(c);
 }
 
 /* A request that was made before gets the answer of then, unless it waits for more. */
@@ -214,9 +211,7 @@ int creation_run(struct http_req *rq, struct http_resp *rs, creation_document do
         r = common_bool(rq, rs, "validate_only", &validate_only);
     if (r < 0)
         return r;
-    c = mem_new0(sizeof *c);
-    rq->state = c;
-    rq->state_free = creation_free;
+    c = http_state_new(rq, sizeof *c, creation_end);
     c->document = document;
     r = waiting_parse(&c->waiting, rq, rs);
     if (r < 0)

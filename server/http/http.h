@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "domain/faults.h"
 #include "domain/principal.h"
@@ -43,6 +44,10 @@ struct http_req {
     void *state; /* the handler's, across HTTP_PENDING; ended by state_free */
     void (*state_free)(void *state);
 };
+
+/* Set rq->state to so many zeroed bytes of the request's own, and return them; at the end of
+ * the request `end` gets them, to end what is in them. Cheaper than an allocation. Once. */
+void *http_state_new(struct http_req *rq, size_t size_bytes, void (*end)(void *state));
 
 /* A decoded path parameter by its name in the route's template ("id"); never NULL for a
  * declared one. */
@@ -128,6 +133,9 @@ struct http_resp {
  * those that describe the body which is not sent. At most 14. */
 __attribute__((format(printf, 3, 4))) void
 http_set_header(struct http_resp *rs, const char *name, const char *format, ...);
+/* The same for two texts, one behind the other. */
+void http_set_header_text(struct http_resp *rs, const char *name, const char *prefix,
+                          const char *rest);
 /* An extension member of the problem that a negative return becomes, such as the `state` that
  * is in the way (RFC 9457 3.2). name is a constant in snake_case; the same again replaces it.
  */
@@ -136,7 +144,11 @@ void http_problem_number(struct http_resp *rs, const char *name, int64_t number)
 /* Any other value; json is taken. */
 void http_problem_json(struct http_resp *rs, const char *name, json_t *take_json);
 
+/* An empty buffer of the request's own, to write the body of the answer into. */
+struct buf *http_reply_room(struct http_resp *rs);
 /* Replies: each returns 0. json is taken. */
+/* What was written into http_reply_room(). */
+int http_reply_written(struct http_resp *rs, int status, const char *content_type);
 int http_reply_json(struct http_resp *rs, int status, json_t *take_json);
 /* bytes is taken (heap). */
 int http_reply_bytes(struct http_resp *rs, int status, const char *content_type,

@@ -34,13 +34,41 @@ static char *after_authority(char *uri)
 static struct request *take_spare(struct http_thread *thread)
 {
     struct request *r = thread->spares;
+    struct buf written;
+    void *state_room;
 
     if (!r)
         return mem_new0(sizeof *r);
     thread->spares = r->next_spare;
     thread->spare_count--;
+    written = r->written;
+    state_room = r->state_room;
     memset(r, 0, sizeof *r);
+    r->written = written;
+    r->state_room = state_room;
     return r;
+}
+
+static void free_spare(struct request *r)
+{
+    buf_fini(&r->written);
+    free(r->state_room);
+    free(r);
+}
+
+void *http_state_new(struct http_req *rq, size_t size_bytes, void (*end)(void *state))
+{
+    struct request *r = (struct request *)rq;
+
+    assert(!rq->state);
+    rq->state_free = end;
+    if (size_bytes > REQUEST_STATE_ROOM)
+        return rq->state = r->state_heap = mem_new0(size_bytes);
+    if (!r->state_room)
+        r->state_room = mem_new0(REQUEST_STATE_ROOM);
+    else
+        memset(r->state_room, 0, size_bytes);
+    return rq->state = r->state_room;
 }
 
 static void set_uri(struct request *r, const char *uri, size_t len)
@@ -76,6 +104,7 @@ struct request *request_new(struct http_thread *thread, struct MHD_Connection *c
     r->started_us = clock_mono_us();
     r->answer.fd = -1;
     r->rs.body = &r->answer;
+    r->answer.written = &r->written;
     r->rq.service = thread->conf->service;
     r->rq.principal = &principal_anybody;
     r->uri_at = uri;
@@ -95,6 +124,9 @@ struct request *request_free(struct request *r)
         return NULL;
     if (r->rq.state_free)
         r->rq.state_free(r->rq.state);
+    free(r->state_heap);
+    if (r->written.capacity > REQUEST_KEPT_TEXT_SIZE)
+        buf_fini(&r->written);
     auth_release(r);
     faults_fini(&r->rs.faults);
     json_decref(r->rs.members);
@@ -106,7 +138,7 @@ struct request *request_free(struct request *r)
     free(r->uri_heap);
     thread = r->thread;
     if (thread->spare_count == REQUEST_SPARES_MAX) {
-        free(r);
+        free_spare(r);
         return NULL;
     }
     r->next_spare = thread->spares;
@@ -121,7 +153,7 @@ void request_free_spares(struct http_thread *thread)
         struct request *r = thread->spares;
 
         thread->spares = r->next_spare;
-        free(r);
+        free_spare(r);
     }
     thread->spare_count = 0;
 }

@@ -26,6 +26,10 @@
 #include "server/http/server.h"
 
 #define REQUEST_URI_ROOM 400
+/* A handler's state up to this size, and an answer's text, stay with a request that has ended.
+ */
+#define REQUEST_STATE_ROOM     1536
+#define REQUEST_KEPT_TEXT_SIZE ((size_t)8 * 1024)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define REQUEST_SPARES_MAX 0 /* so that a use after the end is seen */
 #else
@@ -104,6 +108,9 @@ struct request {
 
     int refusal; /* 0, or the ERR_* that is the answer; rs.err has the text */
 
+    struct buf written;    /* the answer's text */
+    void *state_room;      /* of REQUEST_STATE_ROOM; NULL: not needed yet */
+    void *state_heap;      /* a larger state */
     struct gunzip *gunzip; /* for a body that comes compressed, else NULL */
     struct buf body;
     size_t held_bytes;        /* of the body, as bodies_hold() has counted them */

@@ -52,6 +52,22 @@ void answer_set_static(struct http_body_ *a, const char *name, const char *value
     entry(a, name)->value = value;
 }
 
+void http_set_header_text(struct http_resp *rs, const char *name, const char *prefix,
+                          const char *rest)
+{
+    struct http_body_ *a = rs->body;
+    struct answer_header *h = entry(a, name);
+    size_t prefix_len = strlen(prefix), rest_size = strlen(rest) + 1;
+    char *to = a->room + a->room_used;
+
+    if (prefix_len + rest_size <= sizeof a->room - a->room_used)
+        a->room_used += prefix_len + rest_size;
+    else
+        to = h->owned = mem_new0(prefix_len + rest_size);
+    memcpy(mempcpy(to, prefix, prefix_len), rest, rest_size);
+    h->value = to;
+}
+
 void http_set_header(struct http_resp *rs, const char *name, const char *format, ...)
 {
     struct http_body_ *a = rs->body;
@@ -138,8 +154,23 @@ int http_reply_bytes(struct http_resp *rs, int status, const char *content_type,
 
     a->bytes = a->heap = take_bytes;
     a->len = len;
-    http_set_header(rs, "Content-Type", "%s", content_type);
+    http_set_header_text(rs, "Content-Type", "", content_type);
     return 0;
+}
+
+struct buf *http_reply_room(struct http_resp *rs)
+{
+    buf_clear(rs->body->written);
+    return rs->body->written;
+}
+
+/* MHD does not look at it any more when the request has ended. */
+int http_reply_written(struct http_resp *rs, int status, const char *content_type)
+{
+    const struct buf *written = rs->body->written;
+
+    return http_reply_static(rs, status, content_type, written->data ? written->data : "",
+                             written->len);
 }
 
 int http_reply_static(struct http_resp *rs, int status, const char *content_type,
@@ -149,7 +180,7 @@ int http_reply_static(struct http_resp *rs, int status, const char *content_type
 
     a->bytes = bytes;
     a->len = len;
-    http_set_header(rs, "Content-Type", "%s", content_type);
+    http_set_header_text(rs, "Content-Type", "", content_type);
     return 0;
 }
 
@@ -200,7 +231,7 @@ int http_reply_file(struct http_resp *rs, int status, const char *content_type, 
     a->fd = take_fd;
     a->offset = offset;
     a->file_len = len;
-    http_set_header(rs, "Content-Type", "%s", content_type);
+    http_set_header_text(rs, "Content-Type", "", content_type);
     return 0;
 }
 
@@ -211,7 +242,7 @@ int http_reply_stream(struct http_resp *rs, int status, const char *content_type
 
     a->stream = *take_stream;
     a->stream_len = len;
-    http_set_header(rs, "Content-Type", "%s", content_type);
+    http_set_header_text(rs, "Content-Type", "", content_type);
     return 0;
 }
 

@@ -43,6 +43,7 @@ struct http_body_ {
     struct http_stream
         stream; /* STREAM: stays here, as it is read as long as the request lives */
     uint64_t stream_len;
+    struct buf *written; /* the request's: http_reply_room() */
     size_t header_count;
     struct answer_header headers[ANSWER_HEADERS_MAX];
     size_t room_used;

@@ -29,11 +29,11 @@
  * handler, so the first call only judges the headers, and the answer waits for the next call
  * unless the body must not be read.
  *
- * Every listening socket has conf.threads daemons of one thread each (http_loop.h), to which the
- * acceptor shares out the connections; the daemons neither listen nor have threads of their own. With many connections there are more
- * threads in use than CPUs: for every request that is resumed MHD walks the list of all
- * connections of its daemon that are suspended, and with many lists each is short
- * (docs/adr/0016-many-who-wait.md).
+ * Every listening socket has conf.threads daemons of one thread each (http_loop.h), to which
+ * the acceptor shares out the connections; the daemons neither listen nor have threads of their
+ * own. With many connections there are more threads in use than CPUs: for every request that is
+ * resumed MHD walks the list of all connections of its daemon that are suspended, and with many
+ * lists each is short (docs/adr/0016-many-who-wait.md).
  */
 /* MHD clears all of it for every request, so more costs time, and keeps it for each connection.
  */
