@@ -255,24 +255,24 @@ static void many_are_not_tried_again_while_others_are_there(void **state)
     assert_string_equal(api_text(&r, "items.1.code"), "duplicate-job");
 }
 
-static void a_clone_meets_what_it_was_made_of(void **state)
+/* A clone is alone unless it asks for it. */
+static void a_clone_may_meet_another_one(void **state)
 {
     const struct api *a = *state;
     AUTO_FINI(api_reply) struct api_reply r = { 0 };
-    char refuses[API_ID_SIZE];
-    char uses[API_ID_SIZE];
+    char id[API_ID_SIZE];
 
     api_post(a, "/v1/jobs", waiting("cloned", "\"key\":\"cloned\""), &r);
-    copy_id(&r, "id", refuses);
-    api_post(a, api_job_path(refuses, ":clone"), NULL, &r);
+    copy_id(&r, "id", id);
+    api_post(a, api_job_path(id, ":clone"), "{\"delay_seconds\":3600}", &r);
+    assert_status(&r, 202);
+    api_post(a, api_job_path(id, ":clone"), "{\"unique\":{\"key\":\"cloned\"}}", &r);
     assert_problem(&r, 409, "duplicate-job");
-    assert_string_equal(api_text(&r, "existing_job_id"), refuses);
-    api_post(a, "/v1/jobs",
-             waiting("used", "\"key\":\"cloned-2\",\"on_conflict\":\"use_existing\""), &r);
-    copy_id(&r, "id", uses);
-    api_post(a, api_job_path(uses, ":clone"), NULL, &r);
+    assert_string_equal(api_text(&r, "existing_job_id"), id);
+    api_post(a, api_job_path(id, ":clone"),
+             "{\"unique\":{\"key\":\"cloned\",\"on_conflict\":\"use_existing\"}}", &r);
     assert_status(&r, 200);
-    assert_string_equal(api_text(&r, "id"), uses);
+    assert_string_equal(api_text(&r, "id"), id);
 }
 
 /* -- in a batch -------------------------------------------------------------------------------
@@ -393,7 +393,7 @@ int main(void)
         cmocka_unit_test(a_job_that_waits_is_replaced),
         cmocka_unit_test(a_job_that_runs_is_told_to_stop),
         cmocka_unit_test(a_job_is_not_tried_again_while_another_one_is_there),
-        cmocka_unit_test(a_clone_meets_what_it_was_made_of),
+        cmocka_unit_test(a_clone_may_meet_another_one),
         cmocka_unit_test(many_are_not_tried_again_while_others_are_there),
         cmocka_unit_test(a_batch_is_refused_for_a_job_that_has_another_in_its_way),
         cmocka_unit_test(a_batch_is_refused_for_two_that_are_alike),
