@@ -6,7 +6,8 @@
  * DIRECTORY has the ledger of a jobd that was started once and has ended. FINISHED jobs of the
  * function "noop" have succeeded, each with its attempt and events; QUEUED jobs of the function
  * "asleep", a command, lie between the newer ones. Of the events there are as many as a jobd
- * keeps by default. Prints the ids of up to 1,000 finished jobs, evenly spread.
+ * keeps by default. Prints a line for up to 1,000 finished jobs, evenly spread ("any ID"), and
+ * for the 1,000 that have finished last ("new ID").
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,8 +81,11 @@ static void add_finished(struct fill *f)
 
     check(store_job_insert_claimed(f->st, &job, 1, 1000, &err), "insert");
     check(store_job_finish(f->st, &o, JOB_SUCCEEDED, o.finished_at_us, &err), "finish");
-    if (f->finished++ % every == 0)
-        (void)puts(uuid7_format(job.id, id));
+    if (f->finished % every == 0)
+        (void)printf("any %s\n", uuid7_format(job.id, id));
+    if (f->finished >= f->finished_max - IDS_MAX)
+        (void)printf("new %s\n", uuid7_format(job.id, id));
+    f->finished++;
     outcome_fini(&o);
     job_fini(&job);
 }
