@@ -15,9 +15,8 @@
 struct job {
     int top_fd; /* borrowed */
     usec_t deadline_us;
-    uint64_t moved;
-    bool progress; /* something has gone, or has come up */
-    bool stuck;
+    uint64_t moved; /* makes names that no earlier call has made */
+    bool progress;  /* something has gone, or has come up */
 };
 
 static bool is_dots(const char *name)
@@ -69,10 +68,8 @@ static bool move_up(struct job *j, int dir_fd, const char *name)
 static void remove_one(struct job *j, int dir_fd, const char *name)
 {
     if (unlinkat(dir_fd, name, 0) == 0 || unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 ||
-        errno == ENOENT || move_up(j, dir_fd, name))
+        errno == ENOENT || move_up(j, dir_fd, name) || errno == ENOENT)
         j->progress = true;
-    else
-        j->stuck = true;
 }
 
 /* A directory at the top, with all that is in it. */
@@ -82,7 +79,7 @@ static void remove_content(struct job *j, const char *name)
     const struct dirent *entry;
 
     if (!stream) {
-        j->stuck = true;
+        j->progress |= errno == ENOENT; /* another process was faster */
         return;
     }
     (void)fchmod(dirfd(stream), 0700); /* or nothing can be taken out of it */
@@ -91,7 +88,7 @@ static void remove_content(struct job *j, const char *name)
         if (!is_dots(entry->d_name))
             remove_one(j, dirfd(stream), entry->d_name);
     (void)closedir(stream);
-    if (unlinkat(j->top_fd, name, AT_REMOVEDIR) == 0)
+    if (unlinkat(j->top_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         j->progress = true;
 }
 
@@ -102,8 +99,6 @@ static void remove_at_top(struct job *j, const char *name)
         j->progress = true;
     else if (errno == ENOTEMPTY || errno == EEXIST)
         remove_content(j, name);
-    else
-        j->stuck = true;
 }
 
 /* False: there is nothing. */
@@ -128,7 +123,9 @@ static bool pass(struct job *j)
 
 enum removal tree_remove_some(int dir_fd, usec_t deadline_us)
 {
-    struct job j = { .top_fd = dir_fd, .deadline_us = deadline_us };
+    struct job j = { .top_fd = dir_fd,
+                     .deadline_us = deadline_us,
+                     .moved = (uint64_t)clock_mono_us() };
 
     for (;;) {
         j.progress = false;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/beneath.h"
@@ -422,6 +423,40 @@ static void removing_stops_when_its_time_is_over(void **state)
     assert_trash_goes();
 }
 
+static enum removal empty_trash(void)
+{
+    enum removal r;
+
+    while ((r = tree_remove_some(dirs.trash_fd, clock_mono_us() + 20 * USEC_PER_MS)) ==
+           REMOVAL_MORE)
+        continue;
+    return r;
+}
+
+static void two_who_empty_the_trash_do_not_hold_each_other_up(void **state)
+{
+    pid_t other;
+    int status;
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        struct workdir d = make();
+
+        put_dir(d.cwd, "a");
+        put_dir(d.cwd, "a/b");
+        put_dir(d.cwd, "a/b/c");
+        workdir_finish(&d, true, false);
+    }
+    other = fork();
+    if (other == 0)
+        _exit(empty_trash() == REMOVAL_STUCK);
+    assert_true(other > 0);
+    assert_int_not_equal(empty_trash(), REMOVAL_STUCK);
+    assert_int_equal(waitpid(other, &status, 0), other);
+    assert_int_equal(status, 0);
+    assert_trash_goes();
+}
+
 /* Turns of the loop until the trash has been looked at. */
 static void await_sweep(void)
 {
@@ -515,6 +550,7 @@ int main(void)
         TEST(what_locks_itself_in_is_taken_all_the_same),
         TEST(a_tree_too_deep_is_left_out_and_goes),
         TEST(removing_stops_when_its_time_is_over),
+        TEST(two_who_empty_the_trash_do_not_hold_each_other_up),
         TEST(what_others_have_put_there_goes_when_that_is_told),
         TEST(links_in_the_trash_lead_nowhere),
         TEST(nothing_but_what_is_below_can_be_opened),
