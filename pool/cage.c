@@ -22,12 +22,18 @@ static void leaf_none(struct cage_leaf *leaf)
 {
     cgroup_none(&leaf->group);
     cgroup_meter_none(&leaf->meter);
+    for (int t = 0; t < CGROUP_TREES; t++)
+        leaf->procs[t] = -1;
+    leaf->has_procs = false;
     leaf->limits = 0;
 }
 
 static void leaf_remove(const struct cage_host *host, struct cage_leaf *leaf)
 {
     cgroup_meter_close(&leaf->meter);
+    for (int t = 0; t < CGROUP_TREES; t++)
+        fd_fini(&leaf->procs[t]);
+    leaf->has_procs = false;
     cgroup_leaf_remove(host->worker, &leaf->group);
 }
 
@@ -158,29 +164,41 @@ static void add_limits(struct cage *c, struct spawn_conf *sc)
         c->enforced |= bit(LIMIT_OUTPUT); /* pool/attempt.c counts */
 }
 
+static int add_groups(struct cage *c, struct spawn_conf *sc, struct errinfo *e)
+{
+    struct cage_leaf *leaf = &c->leaf;
+    int r;
+
+    _Static_assert(CGROUP_TREES <= SPAWN_GROUPS_MAX, "SPAWN_GROUPS_MAX is too small");
+    if (!c->has_leaf)
+        return 0;
+    if (!leaf->has_procs) {
+        r = cgroup_open_procs(&leaf->group, leaf->procs, e);
+        if (r < 0)
+            return r;
+        leaf->has_procs = true; /* as long as there is the leaf */
+    }
+    for (int t = 0; t < CGROUP_TREES; t++)
+        if (leaf->procs[t] >= 0)
+            sc->groups[sc->group_count++] = leaf->procs[t];
+    sc->born_in_group = leaf->procs[CGROUP_V2] >= 0; /* the first of the trees */
+    sc->group_dir = leaf->group.dirs[CGROUP_V2];
+    return 0;
+}
+
 int cage_spawn(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid, const char **ret_stage,
                struct errinfo *e)
 {
-    int procs[CGROUP_TREES] = { -1, -1, -1 };
-    int r = 0;
+    int r;
 
-    _Static_assert(CGROUP_TREES <= SPAWN_GROUPS_MAX, "SPAWN_GROUPS_MAX is too small");
     *ret_stage = "cgroup";
-    if (c->has_leaf)
-        r = cgroup_open_procs(&c->leaf.group, procs, e);
+    r = add_groups(c, sc, e);
     if (r < 0)
         return r;
-    for (int t = 0; t < CGROUP_TREES; t++)
-        if (procs[t] >= 0)
-            sc->groups[sc->group_count++] = procs[t];
-    sc->born_in_group = procs[CGROUP_V2] >= 0; /* the first of the trees */
-    sc->group_dir = c->leaf.group.dirs[CGROUP_V2];
     sc->signals_are_default = c->host->signals_are_default;
     add_limits(c, sc);
     sc->no_new_privs = c->host->no_new_privs;
     r = spawn(sc, ret_pid, ret_stage, e);
-    for (int t = 0; t < CGROUP_TREES; t++)
-        fd_fini(&procs[t]);
     if (r == 0)
         detached_forget(c->host->detached, *ret_pid); /* it leads a session of this number */
     return r;

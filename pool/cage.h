@@ -26,8 +26,10 @@
 struct cage_leaf {
     struct cgroup group;
     struct cgroup_meter meter;
-    unsigned limits; /* bit 1 << limit: those that it keeps */
-    bool killed;     /* all that was in it, once */
+    int procs[CGROUP_TREES]; /* who writes "0" there is in it; -1: not open */
+    bool has_procs;          /* they are, as far as it is in these trees */
+    unsigned limits;         /* bit 1 << limit: those that it keeps */
+    bool killed;             /* all that was in it, once */
 };
 
 /* Of a worker; zero (with groups that are NULL) is fine. */

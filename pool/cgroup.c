@@ -84,11 +84,16 @@ int64_t cgroup_field(const char *text, const char *key)
     return -1;
 }
 
+static bool says_populated(const char *events)
+{
+    return cgroup_field(events, "populated") == 1;
+}
+
 static bool is_populated(int dir)
 {
     char room[FILE_TEXT_SIZE];
 
-    return cgroup_field(get(dir, "cgroup.events", room), "populated") == 1;
+    return says_populated(get(dir, "cgroup.events", room));
 }
 
 static bool has_word(const char *words, const char *word)
@@ -110,7 +115,7 @@ static bool has_word(const char *words, const char *word)
 
 void cgroup_none(struct cgroup *g)
 {
-    *g = (struct cgroup){ .dirs = { -1, -1, -1 } };
+    *g = (struct cgroup){ .dirs = { -1, -1, -1 }, .events_fd = -1 };
 }
 
 bool cgroup_exists(const struct cgroup *g)
@@ -130,6 +135,7 @@ bool cgroup_holds(const struct cgroup *g)
 
 void cgroup_close(struct cgroup *g)
 {
+    fd_fini(&g->events_fd);
     for (int t = 0; t < CGROUP_TREES; t++)
         fd_fini(&g->dirs[t]);
 }
@@ -184,7 +190,13 @@ void cgroup_kill(const struct cgroup *g)
 
 bool cgroup_is_empty(const struct cgroup *g)
 {
-    return g->dirs[CGROUP_V2] < 0 || !is_populated(g->dirs[CGROUP_V2]);
+    char room[FILE_TEXT_SIZE];
+    ssize_t n = g->events_fd < 0 ? -1 : pread(g->events_fd, room, sizeof room - 1, 0);
+
+    if (n <= 0)
+        return g->dirs[CGROUP_V2] < 0 || !is_populated(g->dirs[CGROUP_V2]);
+    room[n] = '\0';
+    return !says_populated(room);
 }
 
 bool cgroup_await_empty(const struct cgroup *g, usec_t timeout_us)
@@ -315,6 +327,10 @@ int cgroup_leaf_make(const struct cgroup *parent, unsigned number, const struct 
         cgroup_leaf_remove(parent, ret_leaf);
         return r;
     }
+    /* It is read several times in each attempt. */
+    if (ret_leaf->dirs[CGROUP_V2] >= 0)
+        ret_leaf->events_fd =
+            openat(ret_leaf->dirs[CGROUP_V2], "cgroup.events", O_RDONLY | O_CLOEXEC);
     *ret_limits = set_limits(ret_leaf, limits);
     return 0;
 }

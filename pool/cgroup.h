@@ -38,6 +38,7 @@ enum cgroup_power {
 
 struct cgroup {
     int dirs[CGROUP_TREES]; /* descriptors; -1: not in this tree */
+    int events_fd;          /* of a leaf: its cgroup.events; -1: opened when it is read */
     unsigned power;         /* enum cgroup_power */
     char name[CGROUP_NAME_SIZE];
 };

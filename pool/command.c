@@ -203,7 +203,10 @@ static void finish(struct command *c, bool none_left)
     enum cause cause;
     int killed = cage_sweep(&c->cage, none_left);
 
-    pipes_drain(&c->pipes); /* what the last of them wrote */
+    if (c->detached)
+        pipes_drain(&c->pipes); /* they may still be writing */
+    else
+        pipes_finish(&c->pipes);
     cage_cost(&c->cage, &c->cost);
     cause = cause_of(c);
     workdir_finish(&c->dir, cause != CAUSE_SHUTDOWN, c->detached);
@@ -278,8 +281,10 @@ static void on_settled(void *ctx, bool none_left)
             c->left_some = true;
         return;
     }
-    if (!none_left)
+    if (!none_left) {
+        pipes_let_go(&c->pipes); /* so that we see whether they hold them */
         pipes_drain(&c->pipes);
+    }
     if (none_left || let_go(c) || pipes_at_end(&c->pipes))
         finish(c, none_left);
     else if (c->drain.at_us == 0)
@@ -352,7 +357,10 @@ static int start_process(struct command *c, const char **ret_stage, struct errin
     crash_point("worker.before_spawn");
     r = cage_spawn(&c->cage, &sc, &c->pid, ret_stage, e);
     crash_point("worker.after_spawn");
-    pipes_close_child(sc.fds);
+    if (r == 0)
+        pipes_hold(&c->pipes, sc.fds);
+    else
+        pipes_close_child(sc.fds);
     return r;
 }
 

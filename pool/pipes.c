@@ -181,6 +181,13 @@ void pipes_drain(struct pipes *p)
             read_some(&p->ends[i], READS_DRAIN, true);
 }
 
+void pipes_finish(struct pipes *p)
+{
+    pipes_drain(p);
+    if (p->ends[PIPE_CHANNEL].fd >= 0)
+        take_lines(p, true);
+}
+
 bool pipes_at_end(const struct pipes *p)
 {
     return p->ends[PIPE_STDOUT].fd < 0 && p->ends[PIPE_STDERR].fd < 0 &&
@@ -220,6 +227,7 @@ int pipes_open(struct pipes *p, struct loop *l, const struct pipes_conf *conf,
 
     *p = (struct pipes){ .loop = l,
                          .conf = *conf,
+                         .held = NO_FDS_CHILD,
                          .flush = { .run = flush, .ctx = p },
                          .drained_turn = UINT64_MAX };
     for (int i = 0; i < PIPE_MAX_; i++) {
@@ -245,11 +253,25 @@ void pipes_close_child(int child_fds[SPAWN_FD_COUNT])
         fd_fini(&child_fds[i]);
 }
 
+void pipes_hold(struct pipes *p, int take_child_fds[SPAWN_FD_COUNT])
+{
+    fd_fini(&take_child_fds[PIPE_STDIN]); /* or nobody would ever be told that it is not read */
+    for (int i = 0; i < SPAWN_FD_COUNT; i++)
+        p->held[i] = fd_take(&take_child_fds[i]);
+}
+
+void pipes_let_go(struct pipes *p)
+{
+    if (p->loop)
+        pipes_close_child(p->held);
+}
+
 void pipes_close(struct pipes *p)
 {
     if (!p->loop)
         return;
     loop_cancel_task(p->loop, &p->flush);
+    pipes_let_go(p);
     for (int i = 0; i < PIPE_MAX_; i++)
         end_close(&p->ends[i]);
     buf_fini(&p->input);

@@ -48,6 +48,7 @@ struct pipes {
     bool input_refused; /* the program has closed its stdin */
     struct lines lines;
     uint64_t drained_turn; /* of the loop: everything was read in it */
+    int held[SPAWN_FD_COUNT]; /* the program's ends, as far as we hold them, too; else -1 */
 };
 
 /* child_fds are the program's ends, 0..3: for spawn(), then pipes_close_child(). On failure
@@ -55,6 +56,13 @@ struct pipes {
 int pipes_open(struct pipes *p, struct loop *l, const struct pipes_conf *conf,
                int child_fds[SPAWN_FD_COUNT], struct errinfo *e);
 void pipes_close_child(int child_fds[SPAWN_FD_COUNT]);
+/* Instead of closing them, but for that of stdin: keep them, so that the end of the program is
+ * no end of its pipes, of which we would be told one by one. They are taken, and closed by
+ * pipes_let_go() or pipes_close(). */
+void pipes_hold(struct pipes *p, int take_child_fds[SPAWN_FD_COUNT]);
+void pipes_let_go(struct pipes *p);
+/* Nobody writes any more: drain, and what is left in the channel is its last line. */
+void pipes_finish(struct pipes *p);
 /* Write to stdin, after what waits there already. A program that does not read it is no error.
  */
 void pipes_write(struct pipes *p, const void *block, size_t len);
