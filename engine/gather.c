@@ -10,12 +10,12 @@
 /* A job that is to come before others does not wait. */
 #define PRIORITY_USUAL 0
 
-/* Half of what it was sent ahead is still there: enough until the next orders come. */
+/* Enough of what it was sent ahead is still there until the next orders come. */
 static bool has_plenty(const struct engine *en, const struct link *link)
 {
     size_t held = owned_count_of(&en->owned, link->worker_id);
 
-    return held > link->capacity + pace_ahead(&link->pace) / 2;
+    return held > link->capacity + pace_reserve(&link->pace);
 }
 
 static bool is_full(struct engine *en, const struct pool *pool)

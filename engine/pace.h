@@ -21,5 +21,8 @@ void pace_note(struct pace *p, usec_t took_us);
 void pace_note_returned(struct pace *p);
 /* How many orders to send ahead. */
 unsigned pace_ahead(const struct pace *p);
+/* How many of these must be left when the next ones are sent, so that it never waits for them.
+ */
+unsigned pace_reserve(const struct pace *p);
 
 #endif

@@ -27,6 +27,9 @@
 #define SWEEP_RETRY_US   (30 * USEC_PER_SEC)
 #define SWEEP_LOOK_US    (3600 * USEC_PER_SEC)
 
+/* More than the times of any file system are apart. */
+#define SETTLED_US (5 * USEC_PER_SEC)
+
 #define NAME_SIZE 64
 
 static char *name_of(struct uuid7 job_id, int attempt, char room[NAME_SIZE])
@@ -109,26 +112,55 @@ void workdir_discard(const char *data_dir, struct uuid7 job_id, int attempt)
 /* ---- one that is used again ---------------------------------------------------------------
  */
 
-static bool make_spare(struct workdirs *w, const char *name)
-{
-    AUTO_FINI(fd) int fd = -1;
+static const char *const part_names[WORKDIR_PARTS] = {
+    [WORKDIR_CWD] = "cwd",
+    [WORKDIR_ARTIFACTS] = "artifacts",
+};
 
-    if (mkdirat(w->work_fd, name, DIR_MODE) < 0)
-        return false;
-    fd = beneath_open_dir(w->work_fd, name);
-    return fd >= 0 && mkdirat(fd, "cwd", DIR_MODE) == 0 &&
-           mkdirat(fd, "artifacts", DIR_MODE) == 0;
+static void close_set(struct workdir_set *set)
+{
+    for (int i = 0; i < WORKDIR_PARTS; i++)
+        fd_fini(&set->fds[i]);
 }
 
-/* Whether it is as it was made, with so many entries. */
-static bool is_untouched(int fd, int want)
+static bool open_part(struct workdir_set *set, enum workdir_part part, int dir_fd,
+                      const char *name)
+{
+    struct stat st;
+
+    if (mkdirat(dir_fd, name, DIR_MODE) < 0)
+        return false;
+    set->fds[part] = beneath_open_dir(dir_fd, name);
+    if (set->fds[part] < 0 || fstat(set->fds[part], &st) < 0)
+        return false;
+    set->devices[part] = st.st_dev;
+    set->inodes[part] = st.st_ino;
+    set->changed[part] = st.st_ctim;
+    return true;
+}
+
+static bool make_spare(struct workdirs *w, const char *name)
+{
+    struct workdir_set *set = &w->set;
+
+    close_set(set);
+    return open_part(set, WORKDIR_ITSELF, w->work_fd, name) &&
+           open_part(set, WORKDIR_CWD, set->fds[WORKDIR_ITSELF], "cwd") &&
+           open_part(set, WORKDIR_ARTIFACTS, set->fds[WORKDIR_ITSELF], "artifacts");
+}
+
+static bool is_plain(const struct stat *st)
+{
+    return st->st_mode == (S_IFDIR | DIR_MODE) && st->st_uid == geteuid();
+}
+
+/* Whether there are so many entries; from the first on, wherever the descriptor is. */
+static bool has_entries(int fd, int want)
 {
     _Alignas(struct dirent64) char block[1024];
-    struct stat st;
     ssize_t n;
 
-    if (fd < 0 || fstat(fd, &st) < 0 || st.st_mode != (S_IFDIR | DIR_MODE) ||
-        st.st_uid != geteuid())
+    if (lseek(fd, 0, SEEK_SET) < 0)
         return false;
     while ((n = getdents64(fd, block, sizeof block)) > 0)
         for (ssize_t at = 0; at < n;) {
@@ -140,12 +172,58 @@ static bool is_untouched(int fd, int want)
     return n == 0 && want == 0;
 }
 
-static bool can_be_spare(int fd)
+/* Whether the directory that is open is as it was made, and empty. */
+static bool is_untouched(int fd)
 {
-    AUTO_FINI(fd) int cwd = beneath_open_dir(fd, "cwd");
-    AUTO_FINI(fd) int artifacts = beneath_open_dir(fd, "artifacts");
+    struct stat st;
 
-    return is_untouched(fd, 2) && is_untouched(cwd, 0) && is_untouched(artifacts, 0);
+    return fd >= 0 && fstat(fd, &st) == 0 && is_plain(&st) && has_entries(fd, 0);
+}
+
+/* Whether that name still is the directory that we made, and no mount or link lies over it. */
+static bool is_ours(const struct workdir_set *set, enum workdir_part part, int dir_fd,
+                    const char *name, struct stat *ret_st)
+{
+    return fstatat(dir_fd, name, ret_st, AT_SYMLINK_NOFOLLOW) == 0 && is_plain(ret_st) &&
+           ret_st->st_dev == set->devices[part] && ret_st->st_ino == set->inodes[part];
+}
+
+/* Every change of a directory, but for what is done in those below it, sets its time of change,
+ * which nobody can choose. */
+static bool is_part_untouched(struct workdir_set *set, enum workdir_part part)
+{
+    struct timespec *changed = &set->changed[part];
+    struct stat st;
+
+    if (!is_ours(set, part, set->fds[WORKDIR_ITSELF], part_names[part], &st))
+        return false;
+    if (set->settled && st.st_ctim.tv_sec == changed->tv_sec &&
+        st.st_ctim.tv_nsec == changed->tv_nsec)
+        return true;
+    *changed = st.st_ctim;
+    return has_entries(set->fds[part], 0);
+}
+
+static bool can_be_spare(struct workdirs *w, const char *name)
+{
+    struct workdir_set *set = &w->set;
+    struct stat st;
+
+    return set->fds[WORKDIR_ITSELF] >= 0 &&
+           is_ours(set, WORKDIR_ITSELF, w->work_fd, name, &st) &&
+           has_entries(set->fds[WORKDIR_ITSELF], 2) && is_part_untouched(set, WORKDIR_CWD) &&
+           is_part_untouched(set, WORKDIR_ARTIFACTS);
+}
+
+/* An attempt begins now. */
+static void note_settled(struct workdir_set *set)
+{
+    usec_t now_us = clock_wall_us();
+
+    set->settled = true;
+    for (int i = WORKDIR_CWD; i < WORKDIR_PARTS; i++)
+        set->settled =
+            set->settled && now_us - set->changed[i].tv_sec * USEC_PER_SEC > SETTLED_US;
 }
 
 static void keep_spare(struct workdirs *w, const char *name)
@@ -154,8 +232,10 @@ static void keep_spare(struct workdirs *w, const char *name)
 
     w->has_spare =
         !w->has_spare && renameat(w->work_fd, name, w->work_fd, spare_name(spare)) == 0;
-    if (!w->has_spare)
+    if (!w->has_spare) {
+        close_set(&w->set);
         discard(w, name);
+    }
 }
 
 /* ---- for the worker -----------------------------------------------------------------------
@@ -192,6 +272,7 @@ int workdirs_open(struct workdirs *w, struct loop *loop, const char *data_dir,
         .root_fd = -1,
         .work_fd = -1,
         .trash_fd = -1,
+        .set = { .fds = { -1, -1, -1 } },
         .sweep = { .on_due = on_sweep, .ctx = w },
     };
     r = open_dirs(w, data_dir, e);
@@ -212,6 +293,7 @@ void workdirs_close(struct workdirs *w)
         loop_clear_timer(w->loop, &w->sweep);
     if (w->trash_fd >= 0 && w->has_spare)
         (void)tree_remove_some(w->trash_fd, clock_mono_us() + SWEEP_PORTION_US);
+    close_set(&w->set);
     fd_fini(&w->root_fd);
     fd_fini(&w->work_fd);
     fd_fini(&w->trash_fd);
@@ -290,7 +372,6 @@ int workdir_make(struct workdirs *w, struct uuid7 job_id, int attempt,
                  struct errinfo *e)
 {
     char name[NAME_SIZE], spare[NAME_SIZE];
-    AUTO_FINI(fd) int fd = -1;
     int r;
 
     *ret_stage = "directory";
@@ -307,13 +388,13 @@ int workdir_make(struct workdirs *w, struct uuid7 job_id, int attempt,
         return err_sys(e, "name a directory in %s", w->root);
     }
     w->has_spare = false;
-    fd = beneath_open_dir(w->work_fd, name);
     *ret_stage = "inputs";
-    r = fd >= 0 ? write_inputs(fd, inputs, e) : err_sys(e, "open %s", name);
+    r = write_inputs(w->set.fds[WORKDIR_ITSELF], inputs, e);
     if (r < 0) {
         discard(w, name);
         return r;
     }
+    note_settled(&w->set);
     *ret_dir = (struct workdir){ .dirs = w, .job_id = job_id, .attempt = attempt };
     (void)snprintf(ret_dir->cwd, PATHS_SIZE, "%.*s/work/%s/cwd", PATHS_DIR_MAX, w->root, name);
     (void)snprintf(ret_dir->artifacts, PATHS_SIZE, "%.*s/work/%s/artifacts", PATHS_DIR_MAX,
@@ -344,7 +425,7 @@ static int take_artifacts(struct workdirs *w, int dir_fd, const char *name, stru
     struct artifacts_count count = { 0 };
     int r;
 
-    if (is_untouched(from, 0))
+    if (is_untouched(from))
         return 0;
     if (from < 0)
         return err_sys(e, "open the directory of artifacts");
@@ -377,11 +458,12 @@ void workdir_finish(struct workdir *d, bool keep, bool abandoned)
         return;
     d->dirs = NULL;
     (void)name_of(d->job_id, d->attempt, name);
-    fd = beneath_open_dir(w->work_fd, name);
-    if (fd >= 0 && !abandoned && can_be_spare(fd)) {
+    if (!abandoned && can_be_spare(w, name)) {
         keep_spare(w, name);
         return;
     }
+    close_set(&w->set);
+    fd = beneath_open_dir(w->work_fd, name);
     if (fd >= 0 && keep && take_artifacts(w, fd, name, &e) < 0)
         log_error("artifacts.lost", LSTR("name", name), LSTR("reason", e.text));
     discard(w, name);

@@ -17,6 +17,8 @@
 #define JOBD_POOL_WORKDIR_H
 
 #include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/uuid7.h"
@@ -24,6 +26,17 @@
 #include "pool/artifacts.h"
 #include "pool/loop.h"
 #include "pool/paths.h"
+
+enum workdir_part { WORKDIR_ITSELF, WORKDIR_CWD, WORKDIR_ARTIFACTS, WORKDIR_PARTS };
+
+/* The directories that are used again, as they were made. */
+struct workdir_set {
+    int fds[WORKDIR_PARTS]; /* -1: not open */
+    dev_t devices[WORKDIR_PARTS];
+    ino_t inodes[WORKDIR_PARTS];
+    struct timespec changed[WORKDIR_PARTS]; /* when they were, as of when they were empty */
+    bool settled; /* so long ago that a change of theirs would show in the time */
+};
 
 /* Of a worker; stays in place. */
 struct workdirs {
@@ -33,7 +46,8 @@ struct workdirs {
     int root_fd;           /* -1: not open */
     int work_fd;
     int trash_fd;
-    bool has_spare; /* work/spare.<pid> is there, with empty cwd and artifacts */
+    bool has_spare;         /* work/spare.<pid> is there, with empty cwd and artifacts */
+    struct workdir_set set; /* of that one, or of the attempt that has got it */
     struct timer sweep;
 };
 

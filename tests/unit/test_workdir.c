@@ -141,30 +141,51 @@ static void an_attempt_has_fresh_directories_of_its_own(void **state)
     assert_not_kept("");
 }
 
+/* As if it had been made long ago: from now on each change shows in the time of change. */
+static void let_it_settle(void)
+{
+    const struct timespec *changed = dirs.set.changed;
+    struct timespec now;
+
+    do
+        (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    while (now.tv_sec == changed[WORKDIR_ARTIFACTS].tv_sec &&
+           now.tv_nsec <= changed[WORKDIR_ARTIFACTS].tv_nsec);
+    assert_false(dirs.set.settled);
+    dirs.set.settled = true;
+}
+
 static void one_that_was_left_empty_is_used_again(void **state)
 {
-    struct workdir d = make();
-    struct stat first, second;
-
     (void)state;
-    assert_int_equal(stat(d.cwd, &first), 0);
-    workdir_finish(&d, true, false);
-    d = make();
-    assert_int_equal(stat(d.cwd, &second), 0);
-    assert_int_equal(first.st_ino, second.st_ino);
-    workdir_finish(&d, true, false);
+    for (int settled = 0; settled < 2; settled++) {
+        struct workdir d = make();
+        struct stat first, second;
+
+        if (settled)
+            let_it_settle();
+        assert_int_equal(stat(d.cwd, &first), 0);
+        workdir_finish(&d, true, false);
+        d = make();
+        assert_int_equal(stat(d.cwd, &second), 0);
+        assert_int_equal(first.st_ino, second.st_ino);
+        workdir_finish(&d, true, false);
+    }
 }
 
 /* Whatever is not as it was: the next attempt must not find it. */
 static void one_that_was_changed_is_not_used_again(void **state)
 {
     (void)state;
-    for (int what = 0; what < 6; what++) {
+    for (int round = 0; round < 16; round++) {
+        int what = round / 2;
         struct workdir d = make();
         AUTO(mem) char *above = mem_printf("%s/..", d.cwd);
         AUTO(mem) char *moved = mem_printf("%s/elsewhere", data_dir);
         struct stat first, second;
 
+        if (round % 2)
+            let_it_settle();
         assert_int_equal(stat(d.cwd, &first), 0);
         if (what == 0)
             put(d.cwd, "left", "x");
@@ -178,10 +199,14 @@ static void one_that_was_changed_is_not_used_again(void **state)
             assert_true(rmdir(d.cwd) == 0 && symlink("/etc", d.cwd) == 0);
         if (what == 5)
             assert_int_equal(rename(d.cwd, moved), 0);
+        if (what == 6) /* another one in its place */
+            assert_true(rename(d.cwd, moved) == 0 && mkdir(d.cwd, 0700) == 0);
+        if (what == 7)
+            put_dir(d.artifacts, "left");
         workdir_finish(&d, true, false);
         d = make();
         assert_int_equal(stat(d.cwd, &second), 0);
-        assert_true(first.st_ino != second.st_ino || what == 3 || what == 5);
+        assert_true(first.st_ino != second.st_ino || what == 3 || what == 5 || what == 6);
         assert_int_equal(rmdir(d.cwd), 0); /* it is empty, and no link */
         workdir_finish(&d, true, false);
         (void)rmdir(moved);
