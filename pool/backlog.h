@@ -13,7 +13,8 @@
 #include "domain/order.h"
 #include "pool/proto.h"
 
-#define BACKLOG_MAX 32
+#define BACKLOG_MAX     32
+#define BACKLOG_WAIT_US (20 * USEC_PER_MS) /* then it is better off with another worker */
 
 struct backlog_item {
     struct order order;

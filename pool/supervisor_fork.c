@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "pool/backlog.h"
 #include "pool/worker.h"
 #include "pool/worker_files.h"
 
@@ -71,6 +72,7 @@ __attribute__((noreturn)) static void be_worker(struct supervisor *s, const stru
         .artifacts = s->conf->artifacts,
         .cgroup = &s->cgroup.group,
         .no_new_privs = s->conf->no_new_privs,
+        .backlog_wait_us = BACKLOG_WAIT_US,
         .life_fd = life_fd,
     };
     struct errinfo e;

@@ -25,9 +25,8 @@
 #define SPOOL_RETRY_US    USEC_PER_SEC
 #define PROGRESS_EVERY_US (100 * USEC_PER_MS)
 #define PENDING_MAX       (PROTO_HELD_MAX - PROGRAM_CAPACITY - BACKLOG_MAX)
-/* An order that could not be begun by then is better off with another worker, unless attempts
+/* An order that could not be begun in time is better off with another worker, unless attempts
  * end here all the time: then it was this process that had to wait, and any other might. */
-#define BACKLOG_WAIT_US (20 * USEC_PER_MS)
 #define BACKLOG_MOST    5 /* times as long at most */
 #define ENDED_LATELY_US (5 * USEC_PER_MS)
 
@@ -407,19 +406,6 @@ static void await_backlog(struct worker *w, usec_t until_us)
         loop_set_timer(w->loop, &w->backlog_timer, until_us);
 }
 
-static void on_backlog_due(void *ctx)
-{
-    struct worker *w = ctx;
-    usec_t now_us = clock_mono_us();
-    bool ended_lately = now_us - w->last_end_us < ENDED_LATELY_US;
-
-    give_back_since(w, now_us - BACKLOG_WAIT_US * (ended_lately ? BACKLOG_MOST : 1));
-    if (ended_lately)
-        await_backlog(w, now_us + ENDED_LATELY_US);
-    else
-        await_backlog(w, backlog_since_us(&w->backlog) + BACKLOG_WAIT_US);
-}
-
 /* Those that wait, as far as there is room. Not from within the end of another one: the runner
  * is then still busy with that. */
 static void begin_waiting(struct worker *w)
@@ -430,6 +416,20 @@ static void begin_waiting(struct worker *w)
         (void)backlog_take(&w->backlog, &order);
         begin(w, &order);
     }
+}
+
+static void on_backlog_due(void *ctx)
+{
+    struct worker *w = ctx;
+    usec_t now_us = clock_mono_us();
+    bool ended_lately = now_us - w->last_end_us < ENDED_LATELY_US;
+
+    begin_waiting(w); /* an attempt may have ended in this very turn */
+    give_back_since(w, now_us - w->conf->backlog_wait_us * (ended_lately ? BACKLOG_MOST : 1));
+    if (ended_lately)
+        await_backlog(w, now_us + ENDED_LATELY_US);
+    else
+        await_backlog(w, backlog_since_us(&w->backlog) + w->conf->backlog_wait_us);
 }
 
 static void run(struct worker *w, struct order *take_order)
@@ -445,7 +445,7 @@ static void run(struct worker *w, struct order *take_order)
     else if (w->backlog.count == 0 && has_room(w))
         begin(w, take_order);
     else if (is_at_work(w) && backlog_put(&w->backlog, take_order, clock_mono_us()))
-        await_backlog(w, backlog_since_us(&w->backlog) + BACKLOG_WAIT_US);
+        await_backlog(w, backlog_since_us(&w->backlog) + w->conf->backlog_wait_us);
     else
         refuse(w, take_order);
 }

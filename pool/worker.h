@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "domain/function.h"
 #include "pool/artifacts.h"
 
@@ -35,6 +36,7 @@ struct worker_conf {
     struct artifacts_bounds artifacts;
     const struct cgroup *cgroup; /* to make groups in; NULL or one that is not there: none */
     bool no_new_privs;           /* for all that it starts */
+    usec_t backlog_wait_us;      /* an order that could not be begun by then is given back */
     int life_fd; /* reads end of file when the supervisor is gone or retires this worker */
 };
 

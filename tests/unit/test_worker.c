@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "pool/backlog.h"
 #include "pool/paths.h"
 #include "pool/proto.h"
 #include "pool/spool.h"
@@ -34,6 +35,7 @@ static int life_fd; /* closing it retires the worker */
 static int front_fd;
 static struct buf in; /* from the worker */
 static pid_t worker_pid;
+static usec_t backlog_wait_us;
 
 /* ---- the supervisor's part ----------------------------------------------------------------
  */
@@ -66,6 +68,7 @@ static void prepare(const char *dir)
 static int open_all(void **state)
 {
     (void)state;
+    backlog_wait_us = BACKLOG_WAIT_US;
     tmp_dir_make(data_dir);
     prepare(data_dir);
     return 0;
@@ -85,6 +88,7 @@ static void start_worker(const struct function *program)
             .data_dir = work_dir,
             .program = program,
             .output_max_bytes = LAB_OUTPUT_MAX,
+            .backlog_wait_us = backlog_wait_us,
             .life_fd = life[0],
         };
 
@@ -398,6 +402,7 @@ static void an_order_that_comes_as_an_attempt_ends_is_not_given_back(void **stat
     pid_t pid;
 
     (void)state;
+    backlog_wait_us = 3600 * USEC_PER_SEC;
     start_worker(NULL);
     accept_worker(&hello);
     proto_put_run(&two, &first);
