@@ -117,6 +117,7 @@ static void send_order(struct turn *t, const struct link *link, const struct job
     f = effects_add(&t->effects, EFFECT_RUN, job->id);
     f->attempt = job->attempt;
     f->worker_id = link->worker_id;
+    f->worker_pid = link->pid;
     f->started_at_us = t->now_us;
     f->order = take_order;
 }

@@ -25,7 +25,8 @@ static void publish_run(struct engine *en, const struct effect *f)
 {
     struct link *link = links_find(en->links, f->worker_id);
 
-    (void)owned_add(&en->owned, f->id, f->attempt, f->worker_id, f->started_at_us);
+    owned_add(&en->owned, f->id, f->attempt, f->worker_id, f->started_at_us)->worker_pid =
+        f->worker_pid;
     if (link) /* else it has just gone: its next HELLO, or its exit, settles this attempt */
         proto_put_run(&link->out, f->order);
 }
@@ -71,6 +72,9 @@ static void publish_effect(struct engine *en, const struct effect *f)
     switch (f->kind) {
     case EFFECT_CHANGED:
         (void)waiters_changed(en->waiters, f->id, f->state);
+        break;
+    case EFFECT_ENDED:
+        (void)waiters_ended(en->waiters, f->id, &f->end);
         break;
     case EFFECT_RUN:
         publish_run(en, f);

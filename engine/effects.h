@@ -11,6 +11,7 @@
 #include "base/clean.h"
 #include "base/clock.h"
 #include "base/uuid7.h"
+#include "domain/job_end.h"
 #include "domain/job_state.h"
 #include "domain/order.h"
 #include "domain/outcome.h"
@@ -20,6 +21,7 @@ struct engine;
 
 enum effect_kind {
     EFFECT_CHANGED, /* id is now in state: wake those who wait */
+    EFFECT_ENDED,   /* the same for one that an attempt has ended */
     EFFECT_RUN,     /* worker_id owns (id, attempt): send it the order */
     EFFECT_CANCEL,  /* tell worker_id to stop (id, attempt) */
     EFFECT_SETTLED, /* (id, attempt) is in nobody's hand any more */
@@ -35,6 +37,8 @@ struct effect {
     int attempt;
     int64_t worker_id;
     enum job_state state;               /* CHANGED */
+    struct job_end end;                 /* ENDED; the outcome is borrowed from the turn */
+    int worker_pid;                     /* RUN */
     usec_t started_at_us;               /* RUN */
     struct order *order;                /* RUN; owned */
     enum proto_cancel_mode cancel_mode; /* CANCEL */

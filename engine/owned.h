@@ -20,6 +20,7 @@ struct owned {
     struct uuid7 id;
     int attempt;
     int64_t worker_id;
+    int worker_pid;       /* 0: not known */
     usec_t started_at_us; /* of the claim */
     bool canceling;       /* else running */
     bool settled;         /* its outcome has come and waits for the next transaction */

@@ -137,6 +137,20 @@ static int release_job(struct turn *t, const struct outcome *o)
                              cause_meta(o->cause)->slug, t->now_us, &t->err);
 }
 
+static void job_ended(struct turn *t, const struct owned *owned, const struct outcome *o,
+                      enum job_state to)
+{
+    effects_add(&t->effects, EFFECT_ENDED, o->job_id)->end = (struct job_end){
+        .state = to,
+        .version = store_finished_version(t->en->conf.store),
+        .worker_id = owned->worker_id,
+        .worker_pid = owned->worker_pid,
+        .started_at_us = owned->started_at_us,
+        .recorded_at_us = t->now_us,
+        .outcome = o,
+    };
+}
+
 static int apply_ending(struct turn *t, const struct ending *end)
 {
     const struct outcome *o = &end->outcome;
@@ -166,7 +180,10 @@ static int apply_ending(struct turn *t, const struct ending *end)
     if (r < 0)
         return r;
     attempt_settled(t, o->job_id, o->attempt, end->worker_id);
-    turn_job_changed(t, o->job_id, (enum job_state)to);
+    if (to == JOB_SUCCEEDED)
+        job_ended(t, owned, o, JOB_SUCCEEDED);
+    else
+        turn_job_changed(t, o->job_id, (enum job_state)to);
     return 0;
 }
 

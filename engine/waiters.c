@@ -191,7 +191,7 @@ bool waiters_remove(struct waiters *ws, struct waiter *w)
  */
 
 /* The woken may free themselves, so the next is read before each call. */
-static size_t wake_all(struct waiter *list)
+static size_t wake_all(struct waiter *list, const struct job_end *end)
 {
     struct waiter *w;
     struct waiter *next;
@@ -199,12 +199,16 @@ static size_t wake_all(struct waiter *list)
 
     for (w = list; w; w = next, count++) {
         next = w->next;
-        w->wake(w);
+        if (end && w->ended)
+            w->ended(w, end);
+        else
+            w->wake(w);
     }
     return count;
 }
 
-size_t waiters_changed(struct waiters *ws, struct uuid7 job_id, enum job_state state)
+static size_t changed(struct waiters *ws, struct uuid7 job_id, enum job_state state,
+                      const struct job_end *end)
 {
     struct waiter *woken = NULL;
     struct waiter *w;
@@ -221,7 +225,17 @@ size_t waiters_changed(struct waiters *ws, struct uuid7 job_id, enum job_state s
         LL_PREPEND(woken, w);
     }
     (void)pthread_mutex_unlock(&ws->mutex);
-    return wake_all(woken);
+    return wake_all(woken, end);
+}
+
+size_t waiters_changed(struct waiters *ws, struct uuid7 job_id, enum job_state state)
+{
+    return changed(ws, job_id, state, NULL);
+}
+
+size_t waiters_ended(struct waiters *ws, struct uuid7 job_id, const struct job_end *end)
+{
+    return changed(ws, job_id, end->state, end);
 }
 
 /* Take out those whose deadline is at or before now_mono_us. */
@@ -247,7 +261,7 @@ usec_t waiters_tick(struct waiters *ws, usec_t now_mono_us)
     woken = take_due_locked(ws, now_mono_us);
     next_us = ws->count > 0 ? ws->heap[0]->deadline_us : 0;
     (void)pthread_mutex_unlock(&ws->mutex);
-    (void)wake_all(woken);
+    (void)wake_all(woken, NULL);
     return next_us;
 }
 
@@ -259,7 +273,7 @@ void waiters_drain(struct waiters *ws)
     ws->drained = true;
     woken = take_due_locked(ws, INT64_MAX);
     (void)pthread_mutex_unlock(&ws->mutex);
-    (void)wake_all(woken);
+    (void)wake_all(woken, NULL);
 }
 
 size_t waiters_count(struct waiters *ws)

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/uuid7.h"
+#include "domain/job_end.h"
 #include "domain/job_state.h"
 
 struct waiters;
@@ -27,6 +28,8 @@ struct waiter {
     bool any_change;    /* wake on every change; else only when the job's state is final */
     usec_t deadline_us; /* monotonic */
     void (*wake)(struct waiter *w);
+    /* The same, instead, when it is woken by the end of the job; NULL: wake() does. */
+    void (*ended)(struct waiter *w, const struct job_end *end);
     void *ctx;
 
     struct waiter *prev, *next; /* the table's, as all below */
@@ -49,6 +52,8 @@ bool waiters_remove(struct waiters *ws, struct waiter *w);
 
 /* A committed change of a job. Returns how many were woken. */
 size_t waiters_changed(struct waiters *ws, struct uuid7 job_id, enum job_state state);
+/* The same by its end. */
+size_t waiters_ended(struct waiters *ws, struct uuid7 job_id, const struct job_end *end);
 /* Wake those whose deadline has come; returns the next deadline, 0 when nobody waits. */
 usec_t waiters_tick(struct waiters *ws, usec_t now_mono_us);
 /* Wake everybody and let nobody wait any more. */

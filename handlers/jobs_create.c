@@ -17,6 +17,7 @@ struct creation {
     struct idempotency idempotency;
     struct waiting waiting;
     creation_document document; /* NULL: the body itself */
+    bool told;                  /* submit.job is final, as the ledger has it */
 };
 
 static void creation_end(void *state)
@@ -76,6 +77,7 @@ static int wait_for_end(struct http_req *rq, struct http_resp *rs)
     struct creation *c = rq->state;
 
     rq->next = wait_for_end;
+    c->waiting.ended = NULL;
     if (waiting_arm(&c->waiting, rq, c->submit.job.id, false, NULL) < 0) {
         c->waiting.granted_seconds = 0; /* too many wait: the preference is not applied */
         return answer(c, rs);
@@ -86,11 +88,15 @@ static int wait_for_end(struct http_req *rq, struct http_resp *rs)
     return answer(c, rs);
 }
 
-/* After the first wake: the job has ended most often, and is read once only. */
+/* After the first wake: the job has ended most often, and is read once only, or not at all. */
 static int woken(struct http_req *rq, struct http_resp *rs)
 {
     struct creation *c = rq->state;
 
+    if (c->told) {
+        job_set_expiry(&c->submit.job, common_service(rq)->retention_us);
+        return answer(c, rs);
+    }
     read_again(rq, &c->submit.job);
     return job_state_is_final(c->submit.job.state) ? answer(c, rs) : wait_for_end(rq, rs);
 }
@@ -114,6 +120,16 @@ static int committed(struct http_req *rq, struct http_resp *rs)
     return answer(c, rs);
 }
 
+/* On the engine thread, after the commit of its end. */
+static void on_ended(struct waiter *waiter, const struct job_end *end)
+{
+    struct http_req *rq = waiter->ctx;
+    struct creation *c = rq->state;
+
+    c->told = job_end_apply(&c->submit.job, end);
+    http_resume(rq);
+}
+
 /* On the engine thread, right after the commit: no job can have ended since, so whoever waits
  * need not look before, and is woken once only. */
 static void on_done(struct engine_request *request)
@@ -122,6 +138,7 @@ static void on_done(struct engine_request *request)
     struct creation *c = (struct creation *)request;
 
     idempotency_land(&c->idempotency);
+    c->waiting.ended = on_ended;
     if (request->result == 0 && waiting_arm(&c->waiting, rq, c->submit.job.id, false, NULL) < 0)
         c->waiting.granted_seconds = 0; /* too many wait: the preference is not applied */
     if (!c->waiting.armed)

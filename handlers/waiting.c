@@ -38,6 +38,7 @@ int waiting_arm(struct waiting *w, struct http_req *rq, struct uuid7 id, bool an
                                  .any_change = any_change,
                                  .deadline_us = w->deadline_us,
                                  .wake = wake,
+                                 .ended = w->ended,
                                  .ctx = rq };
     w->armed = true; /* before the call: once registered, w belongs to whoever wakes it */
     r = waiters_add(w->table, &w->waiter, e);

@@ -31,6 +31,9 @@ struct waiting {
     bool from_header;        /* asked for by Prefer */
     usec_t deadline_us;      /* monotonic; 0: never armed */
     bool armed;
+    /* See struct waiter; only of one that is armed on the engine thread, while nobody else
+     * looks at the request. NULL: none. */
+    void (*ended)(struct waiter *w, const struct job_end *end);
     struct waiters *table;
     struct waiter waiter;
 };

@@ -139,6 +139,7 @@ struct store_backend {
                             struct idempotency_record *ret_record, struct errinfo *e);
     int (*read_ping)(struct store_reader *rd, struct errinfo *e);
     int64_t (*change_seq)(const struct store *st);
+    int64_t (*finished_version)(const struct store *st);
     int (*events_expire)(struct store *st, usec_t before_us, int64_t max_events,
                          size_t max_blocks, usec_t *ret_oldest_us, struct errinfo *e);
     int (*read_events)(struct store_reader *rd, const struct store_event_query *query,

@@ -430,6 +430,11 @@ int64_t store_change_seq(const struct store *st)
     return st->backend->change_seq(st);
 }
 
+int64_t store_finished_version(const struct store *st)
+{
+    return st->backend->finished_version(st);
+}
+
 int store_events_expire(struct store *st, usec_t before_us, int64_t max_events,
                         size_t max_blocks, usec_t *ret_oldest_us, struct errinfo *e)
 {

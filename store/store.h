@@ -206,6 +206,8 @@ int store_api_keys(struct store *st, struct api_keys *ret_keys, int64_t *ret_ver
 
 /* The number of the last change that is committed. */
 int64_t store_change_seq(const struct store *st);
+/* The version of the job that store_job_finish() has just ended. */
+int64_t store_finished_version(const struct store *st);
 /* Forget events from before before_us (0: of any age), and the oldest of more than max_events
  * (0: any number): at most max_blocks rows of several events each. Returns how many rows went;
  * fewer than max_blocks: there is no more to forget, and *ret_oldest_us is the time of the

@@ -162,6 +162,11 @@ int sq_change(struct sq *sq, struct stmt *s, const struct sq_change *change, str
     return sq_event_add(sq, &ev, e);
 }
 
+int64_t sq_finished_version(const struct store *st)
+{
+    return ((const struct sq *)st)->changed->before.version + 1;
+}
+
 /* -- forgetting -----------------------------------------------------------------------------
  */
 

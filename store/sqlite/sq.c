@@ -266,6 +266,7 @@ const struct store_backend store_sqlite = {
     .read_idempotency = sq_read_idempotency,
     .read_ping = sq_read_ping,
     .change_seq = sq_change_seq,
+    .finished_version = sq_finished_version,
     .events_expire = sq_events_expire,
     .read_events = sq_read_events,
     .read_batch_events = sq_read_batch_events,

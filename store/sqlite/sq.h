@@ -109,6 +109,7 @@ int sq_read_failures(struct store_reader *rd, const struct store_failure_filter 
 int sq_take_batch_moves(struct store *st, struct store_batch_move **ret_moves);
 
 /* event_write.c */
+int64_t sq_finished_version(const struct store *st);
 int sq_events_expire(struct store *st, usec_t before_us, int64_t max_events, size_t max_blocks,
                      usec_t *ret_oldest_us, struct errinfo *e);
 

@@ -134,6 +134,45 @@ static void with_wait_the_answer_is_the_finished_job(void **state)
     assert_header(&r, "Retry-After", NULL);
 }
 
+/* The answer is made of what was submitted and how it has ended: nothing is read for it. */
+static void assert_answer_is_the_job(const struct api *a, const char *body)
+{
+    AUTO_FINI(api_reply) struct api_reply waited = { 0 };
+    AUTO_FINI(api_reply) struct api_reply read = { 0 };
+    const struct api_request q = { .path = "/v1/jobs",
+                                   .body = body,
+                                   .headers = { "Prefer: wait=30" } };
+
+    api_send(a, &q, &waited);
+    assert_status(&waited, 200);
+    api_get(a, api_job_path(api_text(&waited, "id"), ""), &read);
+    assert_status(&read, 200);
+    assert_string_equal(waited.body, read.body);
+    assert_header(&waited, "ETag", api_header(&read, "ETag"));
+}
+
+static void the_answer_of_a_wait_is_what_is_read_afterwards(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(buf) struct buf large = { 0 };
+
+    assert_answer_is_the_job(a, "{\"function\":\"words\",\"stdin\":\"to be or not\"}");
+    assert_answer_is_the_job(a,
+                             "{\"function\":\"value\",\"stdin\":\"[1,2]\","
+                             "\"ttl_seconds_after_finished\":3600,\"name\":\"n\","
+                             "\"labels\":{\"a\":\"b\"},\"priority\":3}");
+    assert_answer_is_the_job(a, "{\"function\":\"warm\"}");
+    assert_answer_is_the_job(a, "{\"function\":\"warm\",\"args\":{\"x\":\"fail\"}}");
+    assert_answer_is_the_job(a, "{\"command\":[\"sh\",\"-c\",\"echo out; echo err >&2\"]}");
+    assert_answer_is_the_job(
+        a, "{\"command\":[\"sh\",\"-c\",\"echo '{\\\"progress\\\":0.5}' >&3; sleep 0.3\"]}");
+    buf_add(&large, "{\"function\":\"value\",\"stdin\":\"[1", 31);
+    for (int i = 0; i < 20000; i++)
+        buf_add(&large, ",1", 2);
+    buf_add(&large, "]\"}", 3);
+    assert_answer_is_the_job(a, large.data);
+}
+
 static void a_wait_that_is_too_short_is_answered_with_202(void **state)
 {
     const struct api *a = *state;
@@ -436,6 +475,7 @@ int main(void)
         cmocka_unit_test(a_submitted_job_is_taken_and_says_where_it_is),
         cmocka_unit_test(validate_only_shows_the_job_and_keeps_nothing),
         cmocka_unit_test(with_wait_the_answer_is_the_finished_job),
+        cmocka_unit_test(the_answer_of_a_wait_is_what_is_read_afterwards),
         cmocka_unit_test(a_wait_that_is_too_short_is_answered_with_202),
         cmocka_unit_test(a_wait_is_cut_to_what_the_server_grants),
         cmocka_unit_test(lenient_handling_ignores_what_is_unknown),

@@ -16,6 +16,11 @@ static void on_wake(struct waiter *w)
     ((struct probe *)w)->woken++;
 }
 
+static void on_end(struct waiter *w, const struct job_end *end)
+{
+    ((struct probe *)w)->woken += 100 * (int)end->version;
+}
+
 static void on_earlier(void *ctx)
 {
     (*(int *)ctx)++;
@@ -82,6 +87,26 @@ static void deadlines_wake_in_their_order_and_the_next_is_told(void **state)
         for (unsigned i = 0; i < COUNT_OF(probes); i++)
             assert_int_equal(probes[i].woken, probes[i].waiter.deadline_us <= now);
     }
+}
+
+static void who_wants_to_know_how_the_job_has_ended_is_told(void **state)
+{
+    AUTO(waiters) struct waiters *ws = new_waiters(10);
+    const struct job_end end = { .state = JOB_SUCCEEDED, .version = 3 };
+    struct probe told = probe_for(1, false, 100);
+    struct probe woken = probe_for(1, false, 100);
+    struct probe late = probe_for(2, false, 100);
+
+    (void)state;
+    told.waiter.ended = late.waiter.ended = on_end;
+    assert_int_equal(waiters_add(ws, &told.waiter, NULL), 0);
+    assert_int_equal(waiters_add(ws, &woken.waiter, NULL), 0);
+    assert_int_equal(waiters_add(ws, &late.waiter, NULL), 0);
+    assert_int_equal(waiters_ended(ws, id_of(1), &end), 2);
+    assert_int_equal(told.woken, 300);
+    assert_int_equal(woken.woken, 1);
+    (void)waiters_tick(ws, 100);
+    assert_int_equal(late.woken, 1);
 }
 
 static void a_removed_waiter_is_not_woken(void **state)
@@ -219,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_final_state_wakes_everybody_who_waits_for_that_job),
         cmocka_unit_test(deadlines_wake_in_their_order_and_the_next_is_told),
+        cmocka_unit_test(who_wants_to_know_how_the_job_has_ended_is_told),
         cmocka_unit_test(a_removed_waiter_is_not_woken),
         cmocka_unit_test(too_many_are_refused),
         cmocka_unit_test(draining_wakes_all_and_lets_nobody_in),
