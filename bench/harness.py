@@ -20,6 +20,7 @@ JOBD = "build/jobd"
 LOAD = BIN + "/bench/load"
 TRUE_BODY = '{"function":"true"}'
 NOOP_BODY = '{"function":"noop","args":{"n":1}}'
+NOOP_16_BODY = '{"function":"noop16","args":{"n":1}}'
 LATER_BODY = '{"function":"true","delay_seconds":86400,"args":{"path":"%s"}}' % ("x" * 120)
 WAIT = ["-H", "Prefer: wait=30"]
 BATCH = 1000  # jobs in a call
@@ -27,6 +28,8 @@ BATCH = 1000  # jobs in a call
 SETTINGS = {"listen": ["127.0.0.1:0"], "workers": 2, "log_level": "warn", "max_waiting_jobs": 10_000_000}
 TRUE = {"name": "true", "command": ["/bin/true"]}
 NOOP = {"name": "noop", "program": [os.path.abspath(BIN + "/bench/noop")], "workers": 2}
+# As many lines in the pipe of each program as the bare program keeps there.
+NOOP_16 = {"name": "noop16", "program": [os.path.abspath(BIN + "/bench/noop"), "16"], "concurrency": 16, "workers": 2}
 ASLEEP = {"name": "asleep", "command": ["sleep", "infinity"]}
 START_LIMIT_S = 60
 STOP_LIMIT_S = 60
