@@ -201,6 +201,23 @@ static void await_log(const struct api *a, const char *path, size_t len)
     }
 }
 
+static void await_last_line(const struct api *a, const char *path, const char *line)
+{
+    AUTO(mem) char *last = mem_printf("%s?tail_lines=1", path);
+    usec_t deadline_us = clock_mono_us() + PATIENCE_US;
+    const struct api_request q = { .path = last };
+
+    for (;;) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+        if (api_try(a, &q, &r) && strcmp(r.body, line) == 0)
+            return;
+        if (clock_mono_us() > deadline_us)
+            fail_msg("the last line is %s", r.body ? r.body : "not there");
+        (void)usleep(5000);
+    }
+}
+
 static void get_range(const struct api *a, const char *path, const char *range,
                       struct api_reply *ret_reply)
 {
@@ -541,7 +558,7 @@ static void a_follower_may_begin_with_the_last_lines(void **state)
     struct gate g;
 
     start_job(&g, a, "seq 30000; cat $0");
-    await_log(a, g.path, 100000);
+    await_last_line(a, g.path, "30000\n");
     path = mem_printf("%s?follow=true&tail_lines=2", g.path);
     follow(&f, a, path, NULL);
     await_bytes(&f, 12);
