@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "domain/json_run.h"
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -19,11 +21,15 @@ static const char *skip_blanks(const char *at, const char *end)
 /* Behind the string that starts here, or end. */
 static const char *skip_string(const char *at, const char *end)
 {
-    for (at++; at < end; at++) {
-        if (*at == '"')
-            return at + 1;
-        if (*at == '\\')
-            at++;
+    at++;
+    while (at < end) {
+        at = json_run_skip(at, end);
+        for (size_t i = 0; i < sizeof(uint64_t) && at < end; i++, at++) {
+            if (*at == '"')
+                return at + 1;
+            if (*at == '\\')
+                at++;
+        }
     }
     return end;
 }

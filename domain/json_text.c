@@ -131,15 +131,10 @@ static void add_escaped(struct buf *out, unsigned char c)
 }
 
 /* Where what can be written as it is ends. */
-static const char *plain_end(const char *p, const char *end)
+static const char *plain_end(const char *text, const char *end)
 {
-    uint64_t word;
+    const char *p = json_run_skip(text, end);
 
-    for (; end - p >= (ptrdiff_t)sizeof word; p += sizeof word) {
-        memcpy(&word, p, sizeof word);
-        if (json_run_stops(word) != 0)
-            break;
-    }
     while (p < end && is_plain((unsigned char)*p))
         p++;
     return p;
