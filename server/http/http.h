@@ -63,7 +63,10 @@ const char *http_query(const struct http_req *rq, const char *name, size_t n);
 int http_query_allow(const struct http_req *rq, const char *const *names, struct errinfo *e);
 /* The name of the n-th query parameter (n from 0), or NULL. */
 const char *http_query_name(const struct http_req *rq, size_t n);
-/* The raw query string without "?" ("" when there is none). */
+/* Have all of these speak of another query, in the same form: for a handler that hands its
+ * request on. Texts of the one before are gone. */
+void http_query_replace(struct http_req *rq, const char *raw);
+/* The raw query string without "?", as sent ("" when there is none). */
 const char *http_query_raw(const struct http_req *rq);
 
 /* The body. */

@@ -308,6 +308,14 @@ const char *http_query_name(const struct http_req *rq, size_t n)
     return n < q->count ? q->params[n].name : NULL;
 }
 
+void http_query_replace(struct http_req *rq, const char *raw)
+{
+    struct request *r = (struct request *)rq;
+
+    query_fini(&r->query);
+    query_parse(raw, &r->query);
+}
+
 const char *http_query_raw(const struct http_req *rq)
 {
     return request_of(rq)->query_raw;

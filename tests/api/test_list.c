@@ -510,6 +510,95 @@ static void all_bad_parameters_are_told_at_once(void **state)
     assert_int_equal(json_array_size(api_at(r.json, "errors")), 3);
 }
 
+/* -- with a body
+ * -------------------------------------------------------------------------------
+ */
+
+static void a_search_is_the_list_that_its_body_describes(void **state)
+{
+    static const struct {
+        const char *body, *items, *self;
+    } cases[] = {
+        { "{}", "6543210", "" },
+        { "{\"filter\":{\"state\":[\"canceled\",\"failed\"]}}", "531",
+          "?state=failed,canceled" },
+        { "{\"filter\":{\"queue\":\"night\",\"function\":\"ok\"}}", "62",
+          "?function=ok&queue=night" },
+        { "{\"filter\":{\"labels\":{\"team\":\"maps\",\"run\":\"7\"}}}", "0",
+          "?label=team:maps&label=run:7" },
+        { "{\"filter\":{\"labels\":{\"\u00fc\":\"a&b c\"}}}", "1", "?label=%C3%BC:a%26b%20c" },
+        { "{\"sort\":\"created_at\",\"limit\":2}", "01", "?sort=created_at&limit=2" },
+    };
+    const struct api *a = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+        AUTO(mem) char *self = mem_printf("/v1/jobs%s", cases[i].self);
+
+        api_post(a, "/v1/jobs:search", cases[i].body, &r);
+        assert_status(&r, 200);
+        assert_items(&r, cases[i].items);
+        assert_string_equal(api_text(&r, "self"), self);
+    }
+}
+
+#define ASKED "\"filter\":{\"function\":\"ok\"},\"limit\":2,\"fields\":[\"id\",\"name\"]"
+
+static void a_search_has_pages_too(void **state)
+{
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO_FINI(api_reply) struct api_reply next = { 0 };
+    AUTO(mem) char *body = NULL;
+    const char *cursor;
+
+    api_post(a, "/v1/jobs:search", "{" ASKED "}", &r);
+    assert_status(&r, 200);
+    assert_int_equal(json_array_size(api_at(r.json, "items")), 2);
+    assert_null(api_at(r.json, "items.0.state"));
+    api_get(a, api_text(&r, "next"), &next);
+    cursor = strstr(api_text(&r, "next"), "cursor=");
+    assert_non_null(cursor);
+    cursor += sizeof "cursor=" - 1;
+    body = mem_printf("{" ASKED ",\"cursor\":\"%.*s\"}", (int)strcspn(cursor, "&"), cursor);
+    api_post(a, "/v1/jobs:search", body, &r);
+    assert_status(&r, 200);
+    assert_true(json_equal(api_at(r.json, "items"), api_at(next.json, "items")));
+}
+
+static void a_bad_search_is_refused_with_its_faults(void **state)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *code;
+        const char *place; /* of errors.0 */
+    } cases[] = {
+        { "[]", 422, "validation-failed", "#" },
+        { "{\"filter\":1}", 422, "validation-failed", "#/filter" },
+        { "{\"limit\":\"2\",\"sorted\":1}", 422, "validation-failed", "#/sorted" },
+        { "{\"limit\":true}", 422, "validation-failed", "#/limit" },
+        { "{\"filter\":{\"queu\":\"x\"}}", 422, "validation-failed", "#/filter/queu" },
+        { "{\"filter\":{\"state\":[1]}}", 422, "validation-failed", "#/filter/state/0" },
+        { "{\"filter\":{\"labels\":{\"a\":1}}}", 422, "validation-failed",
+          "#/filter/labels/a" },
+        { "{\"filter\":{\"state\":\"x\"}}", 400, "invalid-parameter", NULL },
+        { "{\"limit\":0}", 400, "invalid-parameter", NULL },
+        { "{\"cursor\":\"x\"}", 400, "invalid-cursor", NULL },
+        { "{", 400, "malformed-json", NULL },
+    };
+    const struct api *a = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+        api_post(a, "/v1/jobs:search", cases[i].body, &r);
+        assert_problem(&r, cases[i].status, cases[i].code);
+        if (cases[i].place)
+            assert_string_equal(api_text(&r, "errors.0.pointer"), cases[i].place);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -531,6 +620,9 @@ int main(void)
         cmocka_unit_test(bad_requests_for_lists_are_refused),
         cmocka_unit_test(all_bad_parameters_are_told_at_once),
         cmocka_unit_test(new_jobs_do_not_disturb_the_pages),
+        cmocka_unit_test(a_search_is_the_list_that_its_body_describes),
+        cmocka_unit_test(a_search_has_pages_too),
+        cmocka_unit_test(a_bad_search_is_refused_with_its_faults),
     };
 
     api_configure(config);
