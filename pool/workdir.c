@@ -28,7 +28,7 @@
 #define SWEEP_LOOK_US    (3600 * USEC_PER_SEC)
 
 /* More than the times of any file system are apart. */
-#define SETTLED_US (5 * USEC_PER_SEC)
+#define SETTLED_US (3 * USEC_PER_SEC)
 
 #define NAME_SIZE 64
 
