@@ -14,8 +14,8 @@
 #include "domain/job_state.h"
 #include "domain/outcome.h"
 
-#define JOB_END_RESULT_MAX_BYTES ((size_t)16 * 1024) /* a larger one is read from the ledger   \
-                                                      */
+/* A larger result is read from the ledger. */
+#define JOB_END_RESULT_MAX_BYTES ((size_t)16 * 1024)
 
 /* As it was recorded. */
 struct job_end {

@@ -47,7 +47,7 @@ struct pipes {
     bool input_ends;    /* close stdin when input is written */
     bool input_refused; /* the program has closed its stdin */
     struct lines lines;
-    uint64_t drained_turn; /* of the loop: everything was read in it */
+    uint64_t drained_turn;    /* of the loop: everything was read in it */
     int held[SPAWN_FD_COUNT]; /* the program's ends, as far as we hold them, too; else -1 */
 };
 
