@@ -5,8 +5,8 @@
  * told of them by a list and woken when it sleeps, so all answers of a commit cost one wake-up,
  * and while it is busy none. Private to server/http.
  */
-#ifndef JOBD_SERVER_HTTP_LOOP_H
-#define JOBD_SERVER_HTTP_LOOP_H
+#ifndef JOBD_SERVER_HTTP_HTTP_LOOP_H
+#define JOBD_SERVER_HTTP_HTTP_LOOP_H
 
 #include <microhttpd.h>
 #include <stdbool.h>
