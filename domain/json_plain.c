@@ -26,7 +26,9 @@ static char peek(struct plain *p)
     while (p->at < p->end &&
            (*p->at == ' ' || *p->at == '\n' || *p->at == '\r' || *p->at == '\t'))
         p->at++;
-    return p->at < p->end ? *p->at : 0;
+    if (p->at == p->end)
+        return '\0';
+    return *p->at;
 }
 
 static bool take_char(struct plain *p, char c)
