@@ -1,6 +1,8 @@
 #include "engine/engine.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -297,6 +299,23 @@ static bool may_sleep(struct engine *en, enum turn_need need)
     return false;
 }
 
+/* Each outcome would wake us, only to wait for more. They lie in their sockets, and are read
+ * when we listen again; whoever asks for something still wakes us. Returns how long there is to
+ * wait afterwards. */
+static usec_t wait_deaf(struct engine *en, usec_t wait_us)
+{
+    usec_t deaf_us = gather_deaf_us(en, clock_mono_us());
+    struct pollfd fds[] = { { .fd = en->inbox.wake_fd, .events = POLLIN },
+                            { .fd = en->control_fd, .events = POLLIN } };
+    const struct timespec timeout = { .tv_nsec = (long)deaf_us * 1000 };
+
+    if (deaf_us == 0 || wait_us < deaf_us)
+        return wait_us;
+    assert(deaf_us < USEC_PER_SEC);
+    (void)ppoll(fds, COUNT_OF(fds), &timeout, NULL); /* what is ready epoll says, too */
+    return 0;
+}
+
 static int wait_for_events(struct engine *en, enum turn_need need, usec_t next_waiter_us,
                            struct errinfo *e)
 {
@@ -307,6 +326,8 @@ static int wait_for_events(struct engine *en, enum turn_need need, usec_t next_w
 
     if (may_sleep(en, need))
         wait_us = time_to_sleep(en, next_waiter_us);
+    if (need == TURN_LATER && wait_us > 0)
+        wait_us = wait_deaf(en, wait_us);
     /* Rounded up: waking early would only make the loop turn once more. A day at most. */
     if (wait_us > (usec_t)86400 * USEC_PER_SEC)
         wait_us = (usec_t)86400 * USEC_PER_SEC;

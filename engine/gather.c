@@ -7,6 +7,9 @@
  * many others. */
 #define GATHER_US (5 * USEC_PER_MS)
 
+/* Less is not worth it. */
+#define DEAF_MIN_US ((usec_t)500)
+
 /* A job that is to come before others does not wait. */
 #define PRIORITY_USUAL 0
 
@@ -88,6 +91,24 @@ bool gather_goes_on(struct engine *en, bool due, usec_t now_us)
     if (en->gather.until_us == 0)
         en->gather.until_us = now_us + GATHER_US;
     return now_us < en->gather.until_us;
+}
+
+usec_t gather_deaf_us(const struct engine *en, usec_t now_us)
+{
+    usec_t deaf_us = en->gather.until_us - now_us;
+
+    for (const struct link *link = links_first(en->links); link; link = link->next) {
+        usec_t held = (usec_t)owned_count_of(&en->owned, link->worker_id);
+        usec_t spare = held - (usec_t)link->capacity - (usec_t)pace_reserve(&link->pace);
+
+        if (held == 0)
+            continue;
+        if (spare <= 0 || link->broken)
+            return 0;
+        if (spare * link->pace.mean_us < deaf_us)
+            deaf_us = spare * link->pace.mean_us;
+    }
+    return deaf_us > DEAF_MIN_US ? deaf_us : 0;
 }
 
 void gather_end(struct engine *en)

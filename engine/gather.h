@@ -28,6 +28,9 @@ struct gather {
 bool gather_goes_on(struct engine *en, bool due, usec_t now_us);
 /* Whether jobs of this pool are claimed when the wait is over, and not before. */
 bool gather_holds_back(const struct engine *en, const struct pool *pool);
+/* While it gathers: how long no worker needs to be heard, because by their pace none can have
+ * used up what it has before; 0: they do. */
+usec_t gather_deaf_us(const struct engine *en, usec_t now_us);
 /* A turn has taken all that waited. */
 void gather_end(struct engine *en);
 

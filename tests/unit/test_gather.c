@@ -257,6 +257,24 @@ static void nothing_waits_when_a_worker_has_become_free_meanwhile(void **state)
     assert_int_not_equal(need_at(fx, 0), TURN_LATER);
 }
 
+static void workers_need_not_be_heard_as_long_as_none_can_run_out(void **state)
+{
+    struct fixture *fx = *state;
+    struct link *link = connect_worker(fx, 9);
+
+    end_one(fx, link, CAUSE_NONE);
+    assert_int_equal(need_at(fx, 0), TURN_LATER);
+    assert_int_equal(gather_deaf_us(fx->engine, NOW_US), GATHER_US); /* it has five to spare */
+    assert_int_equal(gather_deaf_us(fx->engine, NOW_US + 1000), GATHER_US - 1000);
+    end_one(fx, link, CAUSE_NONE);
+    end_one(fx, link, CAUSE_NONE);
+    end_one(fx, link, CAUSE_NONE);
+    assert_int_equal(gather_deaf_us(fx->engine, NOW_US), 2 * MEAN_US);
+    assert_int_equal(gather_deaf_us(fx->engine, NOW_US + GATHER_US), 0);
+    (void)connect_worker(fx, 1); /* what it does may be waited for by somebody */
+    assert_int_equal(gather_deaf_us(fx->engine, NOW_US), 0);
+}
+
 static void nothing_waits_while_jobd_drains(void **state)
 {
     struct fixture *fx = *state;
@@ -281,6 +299,7 @@ int main(void)
         TEST(a_submit_alone_waits_no_longer),
         TEST(a_submit_of_high_priority_does_not_wait),
         TEST(nothing_waits_when_a_worker_has_become_free_meanwhile),
+        TEST(workers_need_not_be_heard_as_long_as_none_can_run_out),
         TEST(nothing_waits_while_jobd_drains),
     };
 
