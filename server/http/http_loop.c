@@ -31,6 +31,7 @@ struct http_loop {
     atomic_uint bringers;                      /* of work, who are not done with the loop yet */
     _Atomic(struct http_loop_entry *) resumed; /* stacks: the last one first */
     _Atomic(struct arrival *) arrivals;
+    bool again; /* the loop's own */
     bool running;
     pthread_t thread;
 };
@@ -107,6 +108,11 @@ static void add_all(struct http_loop *l)
     }
 }
 
+void http_loop_run_again(struct http_loop *l)
+{
+    l->again = true;
+}
+
 /* As libmicrohttpd wants; -1: until something comes. */
 static int timeout_ms(const struct http_loop *l)
 {
@@ -127,7 +133,7 @@ static void wait_for_work(struct http_loop *l)
     int ms = timeout_ms(l);
     struct epoll_event events[2];
 
-    if (ms == 0)
+    if (ms == 0 || l->again)
         return;
     atomic_store(&l->sleeping, true);
     if (!has_work(l))
@@ -143,6 +149,7 @@ static void *serve(void *arg)
     while (!atomic_load(&l->stopping)) {
         add_all(l);
         resume_all(l);
+        l->again = false;
         (void)MHD_run(l->conf.mhd);
         wait_for_work(l);
     }

@@ -40,6 +40,8 @@ void http_loop_add(struct http_loop *l, int take_fd, const struct sockaddr *addr
 /* Resume entry->connection, which has been suspended, on the loop's thread. The entry may be
  * gone when this returns. Any thread. */
 void http_loop_resume(struct http_loop *l, struct http_loop_entry *entry);
+/* Run libmicrohttpd once more before the loop waits. On the loop's thread. */
+void http_loop_run_again(struct http_loop *l);
 /* End the thread, when everything that was added or resumed has got to libmicrohttpd. Once;
  * any thread but its own. */
 void http_loop_stop(struct http_loop *l);

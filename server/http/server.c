@@ -165,6 +165,18 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
     return MHD_NO; /* MHD does not call after an answer */
 }
 
+/* What libmicrohttpd ends while it makes the body of an answer it does not close in that pass,
+ * and nothing tells that it is to be run again. Each pass begins with a look at the connection
+ * that has been silent for longest, and at all that have a timeout of their own. */
+static void see_to_end(struct http_daemon *d, struct MHD_Connection *connection)
+{
+    unsigned idle_seconds = (unsigned)(d->server->conf.idle_timeout_us / USEC_PER_SEC);
+
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                    idle_seconds + 1);
+    http_loop_run_again(d->thread.loop);
+}
+
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
                          enum MHD_RequestTerminationCode toe)
 {
@@ -173,8 +185,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     struct request *r = *con_cls;
     bool was_running = r && (r->stage == REQUEST_RUNNING || r->stage == REQUEST_ANSWERED);
 
-    (void)connection;
-    (void)toe;
+    if (toe == MHD_REQUEST_TERMINATED_WITH_ERROR)
+        see_to_end(d, connection);
     if (r)
         connection_awaits_request(r->line, clock_mono_us());
     *con_cls = request_free(r);

@@ -17,6 +17,8 @@
 #include "base/mem.h"
 #include "server/http/server.h"
 
+#define THREADS 2
+
 /* What a stream does next: a number of bytes, or HTTP_STREAM_*. */
 struct script {
     const ssize_t *steps;
@@ -130,6 +132,22 @@ static int h_broken(struct http_req *rq, struct http_resp *rs)
     return reply(rs, steps, false, HTTP_LENGTH_UNKNOWN);
 }
 
+static int h_torn(struct http_req *rq, struct http_resp *rs)
+{
+    static const ssize_t steps[] = { 5, HTTP_STREAM_WAIT, HTTP_STREAM_BREAK };
+
+    (void)rq;
+    return reply(rs, steps, false, 8);
+}
+
+static int h_broken_at_once(struct http_req *rq, struct http_resp *rs)
+{
+    static const ssize_t steps[] = { HTTP_STREAM_BREAK };
+
+    (void)rq;
+    return reply(rs, steps, false, HTTP_LENGTH_UNKNOWN);
+}
+
 static int h_silent(struct http_req *rq, struct http_resp *rs)
 {
     static const ssize_t steps[] = {
@@ -154,6 +172,9 @@ static const struct http_route ROUTES[] = {
     { HTTP_GET, "/unknown", "getUnknown", h_unknown, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/resumed", "getResumed", h_resumed, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/broken", "getBroken", h_broken, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/torn", "getTorn", h_torn, BODY_NONE, SCOPE_PUBLIC },
+    { HTTP_GET, "/broken_at_once", "getBrokenAtOnce", h_broken_at_once, BODY_NONE,
+      SCOPE_PUBLIC },
     { HTTP_GET, "/silent", "getSilent", h_silent, BODY_NONE, SCOPE_PUBLIC },
     { HTTP_GET, "/refused", "getRefused", h_refused, BODY_NONE, SCOPE_PUBLIC },
 };
@@ -170,7 +191,7 @@ static int serve(usec_t idle_timeout_us)
         .route_count = COUNT_OF(ROUTES),
         .max_body_bytes = 1000,
         .max_connections = 64,
-        .threads = 2,
+        .threads = THREADS,
         .idle_timeout_us = idle_timeout_us,
     };
 
@@ -207,6 +228,17 @@ static int stop(void **state)
     (void)pthread_join(resumer_thread, NULL);
     curl_global_cleanup();
     return 0;
+}
+
+static int dial(void)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(getsockname(listen_fd, (struct sockaddr *)&at, &len), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    return fd;
 }
 
 static size_t gather(char *bytes, size_t size, size_t count, void *ctx)
@@ -311,6 +343,32 @@ static void a_stream_that_breaks_is_not_taken_for_a_whole_one(void **state)
     await_freed(1);
 }
 
+/* libmicrohttpd by itself closes it when it runs the next time, of which nothing tells, and
+ * only if no other connection has been silent for longer. */
+static void a_stream_that_breaks_is_closed_though_others_are_idle(void **state)
+{
+    static const char *const paths[] = { "/broken", "/torn", "/broken_at_once" };
+    int idle[THREADS];
+    struct answer a;
+
+    (void)state;
+    server = http_server_free(server);
+    assert_int_equal(serve(3600 * USEC_PER_SEC), 0);
+    for (size_t i = 0; i < COUNT_OF(idle); i++) /* they are dealt out in turn */
+        idle[i] = dial();
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        get(paths[i], false, &a);
+        assert_int_equal(a.status, 200);
+        assert_true(a.code == CURLE_PARTIAL_FILE || a.code == CURLE_RECV_ERROR);
+        buf_fini(&a.body);
+    }
+    await_freed(COUNT_OF(paths));
+    for (size_t i = 0; i < COUNT_OF(idle); i++)
+        fd_fini(&idle[i]);
+    server = http_server_free(server);
+    assert_int_equal(serve(PATIENCE_US), 0);
+}
+
 static void a_silent_stream_outlives_the_idle_timeout(void **state)
 {
     struct answer a;
@@ -354,15 +412,11 @@ static void a_stream_that_is_not_sent_is_freed(void **state)
 
 static void a_client_that_leaves_is_noticed_at_the_next_resume(void **state)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET };
     static const char text[] = "GET /unknown HTTP/1.1\r\nHost: x\r\n\r\n";
-    socklen_t len = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = dial();
 
     (void)state;
     atomic_store(&hold, true);
-    assert_int_equal(getsockname(listen_fd, (struct sockaddr *)&at, &len), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
     assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
     (void)sem_wait(&held);
     fd_fini(&fd);
@@ -380,6 +434,7 @@ int main(void)
         TEST(a_stream_of_unknown_length_ends_where_it_ends),
         TEST(a_resume_may_come_before_the_reader_returns),
         TEST(a_stream_that_breaks_is_not_taken_for_a_whole_one),
+        TEST(a_stream_that_breaks_is_closed_though_others_are_idle),
         TEST(a_silent_stream_outlives_the_idle_timeout),
         TEST(head_reads_nothing_of_a_stream),
         TEST(a_stream_that_is_not_sent_is_freed),
