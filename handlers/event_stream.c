@@ -37,11 +37,11 @@ struct event_stream {
     struct event_piece *piece; /* to be sent, from sent on; NULL: pending is */
     struct buf pending;        /* freed when all is sent */
     size_t sent;
-    usec_t beat_us;       /* monotonic: when the next heartbeat is due */
-    bool by_key;          /* the client has a bearer key: */
-    usec_t expires_at_us; /* wall clock; 0: never */
-    int64_t key_version;  /* of the set of keys; -1: not known yet */
-    usec_t check_us;      /* monotonic: when to look at it again */
+    usec_t beat_us;                    /* monotonic: when the next heartbeat is due */
+    bool by_key;                       /* the client has a bearer key: */
+    const struct principal *principal; /* the request's, which lasts as long */
+    int64_t key_version;               /* of the set of keys; -1: not known yet */
+    usec_t check_us;                   /* monotonic: when to look at it again */
     struct waiter waiter;
 };
 
@@ -178,10 +178,21 @@ static int look_at_all(struct event_stream *s, struct errinfo *e)
     return 0;
 }
 
-/* A key may have expired or been revoked, which changes the set of keys. */
-static int check_key(struct event_stream *s, struct errinfo *e)
+static int read_key_version(const struct event_stream *s, int64_t *ret_version,
+                            struct errinfo *e)
 {
     AUTO_FINI(borrow) struct borrow b = { 0 };
+    int r;
+
+    r = borrow_get(&b, s->sv, NULL, e);
+    return r < 0 ? r : store_read_api_key_version(b.reader, ret_version, e);
+}
+
+/* A key may have expired or been revoked, which changes the set of keys. The one of this stream
+ * was found in the set in memory, which may be older than the one in the ledger: as long as it
+ * is, a revoked key still opens streams, so that set is renewed before it is believed. */
+static int check_key(struct event_stream *s, struct errinfo *e)
+{
     usec_t now_us = clock_mono_us();
     int64_t version = 0;
     int r;
@@ -189,14 +200,14 @@ static int check_key(struct event_stream *s, struct errinfo *e)
     if (!s->by_key || now_us < s->check_us)
         return 0;
     s->check_us = now_us + s->sv->event_heartbeat_us;
-    r = borrow_get(&b, s->sv, NULL, e);
-    if (r == 0)
-        r = store_read_api_key_version(b.reader, &version, e);
+    r = read_key_version(s, &version, e);
     if (r < 0)
         return r;
+    if (version != s->key_version && s->sv->keys_changed)
+        s->sv->keys_changed(s->sv->keys_ctx);
     if (s->key_version >= 0 && version != s->key_version)
         s->ended = true;
-    if (s->expires_at_us > 0 && clock_wall_us() >= s->expires_at_us)
+    if (!principal_is_good(s->principal, clock_wall_us()))
         s->ended = true;
     s->key_version = version;
     return 0;
@@ -320,7 +331,7 @@ int event_stream_reply(const struct service *sv, struct http_resp *rs,
     s->resumed = start->resumed;
     s->id = start->id;
     s->by_key = start->principal->via == PRINCIPAL_KEY;
-    s->expires_at_us = start->principal->expires_at_us;
+    s->principal = start->principal;
     s->key_version = -1;
     s->traceparent = mem_str_or_null(start->traceparent);
     s->filter = start->filter;
