@@ -36,7 +36,7 @@ const FIT = {
                   required: ['function'] },
     BulkRequest: { drop: ['filter'], required: ['ids'] },
     BulkCancelRequest: { drop: ['filter'], required: ['ids'] },
-    JobSearch: { drop: ['filter', 'sort', 'fields', 'cursor'] },
+    JobSearch: { drop: ['filter', 'sort', 'view', 'fields', 'cursor'] },
     JobBatchRequest: { drop: ['atomic'] },
     BatchRequest: { drop: ['template', 'array', 'max_concurrency'], required: ['jobs'] },
     ApiKeyRequest: { drop: ['expires_at'] },
