@@ -79,6 +79,23 @@ usec_t backlog_since_us(const struct backlog *b)
     return oldest_us;
 }
 
+static bool has_ended_lately(usec_t ended_us)
+{
+    return ended_us < BACKLOG_ENDED_LATELY_US;
+}
+
+usec_t backlog_patience_us(usec_t wait_us, usec_t ended_us)
+{
+    return has_ended_lately(ended_us) ? wait_us * BACKLOG_MOST : wait_us;
+}
+
+usec_t backlog_next_look_us(const struct backlog *b, usec_t wait_us, usec_t now_us,
+                            usec_t ended_us)
+{
+    return has_ended_lately(ended_us) ? now_us + BACKLOG_ENDED_LATELY_US
+                                      : backlog_since_us(b) + wait_us;
+}
+
 unsigned backlog_list(const struct backlog *b, struct proto_attempt ret_list[BACKLOG_MAX])
 {
     for (unsigned i = 0; i < b->count; i++)

@@ -15,6 +15,10 @@
 
 #define BACKLOG_MAX     32
 #define BACKLOG_WAIT_US (20 * USEC_PER_MS) /* then it is better off with another worker */
+/* Unless attempts end here all the time: then it was this process that had to wait, and any
+ * other might. */
+#define BACKLOG_MOST            5 /* times as long at most */
+#define BACKLOG_ENDED_LATELY_US (5 * USEC_PER_MS)
 
 struct backlog_item {
     struct order order;
@@ -39,6 +43,12 @@ bool backlog_take_out(struct backlog *b, struct uuid7 job_id, int attempt,
 bool backlog_has(const struct backlog *b, struct uuid7 job_id, int attempt);
 /* Since when the oldest waits; 0: there is none. */
 usec_t backlog_since_us(const struct backlog *b);
+/* How long an order may wait, of which wait_us is the rule, where the last attempt has ended
+ * ended_us ago. */
+usec_t backlog_patience_us(usec_t wait_us, usec_t ended_us);
+/* When to look for the next that has waited too long. */
+usec_t backlog_next_look_us(const struct backlog *b, usec_t wait_us, usec_t now_us,
+                            usec_t ended_us);
 /* All of them; returns how many. */
 unsigned backlog_list(const struct backlog *b, struct proto_attempt ret_list[BACKLOG_MAX]);
 void backlog_fini(struct backlog *b);

@@ -25,10 +25,6 @@
 #define SPOOL_RETRY_US    USEC_PER_SEC
 #define PROGRESS_EVERY_US (100 * USEC_PER_MS)
 #define PENDING_MAX       (PROTO_HELD_MAX - PROGRAM_CAPACITY - BACKLOG_MAX)
-/* An order that could not be begun in time is better off with another worker, unless attempts
- * end here all the time: then it was this process that had to wait, and any other might. */
-#define BACKLOG_MOST    5 /* times as long at most */
-#define ENDED_LATELY_US (5 * USEC_PER_MS)
 
 /* An outcome that the front has not acknowledged. */
 struct pending {
@@ -422,14 +418,12 @@ static void on_backlog_due(void *ctx)
 {
     struct worker *w = ctx;
     usec_t now_us = clock_mono_us();
-    bool ended_lately = now_us - w->last_end_us < ENDED_LATELY_US;
+    usec_t ended_us = now_us - w->last_end_us;
+    usec_t wait_us = w->conf->backlog_wait_us;
 
     begin_waiting(w); /* an attempt may have ended in this very turn */
-    give_back_since(w, now_us - w->conf->backlog_wait_us * (ended_lately ? BACKLOG_MOST : 1));
-    if (ended_lately)
-        await_backlog(w, now_us + ENDED_LATELY_US);
-    else
-        await_backlog(w, backlog_since_us(&w->backlog) + w->conf->backlog_wait_us);
+    give_back_since(w, now_us - backlog_patience_us(wait_us, ended_us));
+    await_backlog(w, backlog_next_look_us(&w->backlog, wait_us, now_us, ended_us));
 }
 
 static void run(struct worker *w, struct order *take_order)

@@ -104,6 +104,26 @@ static void a_full_one_takes_no_more(void **state)
     backlog_fini(&b);
 }
 
+static void an_order_waits_longer_where_attempts_end_all_the_time(void **state)
+{
+    static const usec_t long_ago_us = 3600 * USEC_PER_SEC;
+    struct backlog b = { 0 };
+
+    (void)state;
+    put(&b, 1, 1, 1000);
+    put(&b, 2, 1, 2000);
+    assert_int_equal(backlog_patience_us(BACKLOG_WAIT_US, long_ago_us), 20 * USEC_PER_MS);
+    assert_int_equal(backlog_patience_us(BACKLOG_WAIT_US, 5 * USEC_PER_MS), 20 * USEC_PER_MS);
+    assert_int_equal(backlog_patience_us(BACKLOG_WAIT_US, 5 * USEC_PER_MS - 1),
+                     100 * USEC_PER_MS);
+    /* It is looked at when the first has waited so long, and while they end again and again. */
+    assert_int_equal(backlog_next_look_us(&b, BACKLOG_WAIT_US, 1500, long_ago_us),
+                     1000 + 20 * USEC_PER_MS);
+    assert_int_equal(backlog_next_look_us(&b, BACKLOG_WAIT_US, 1500, 100),
+                     1500 + 5 * USEC_PER_MS);
+    backlog_fini(&b);
+}
+
 /* -- how many are sent ahead ------------------------------------------------------------------
  */
 
@@ -168,6 +188,7 @@ int main(void)
         cmocka_unit_test(the_highest_priority_is_next_and_the_oldest_is_known),
         cmocka_unit_test(one_can_be_taken_out_by_its_attempt),
         cmocka_unit_test(a_full_one_takes_no_more),
+        cmocka_unit_test(an_order_waits_longer_where_attempts_end_all_the_time),
         cmocka_unit_test(nothing_is_sent_ahead_before_an_attempt_has_ended),
         cmocka_unit_test(short_attempts_are_sent_ahead_long_ones_are_not),
         cmocka_unit_test(one_long_attempt_among_short_ones_is_an_exception_several_are_not),
