@@ -9,8 +9,9 @@
  * job's version and the global change sequence, writes the event of that number, and returns
  * ERR_NOT_FOUND when the job is not in a state (or not at an attempt) from which it may go
  * there: an expected result that changes nothing. Any other error inside a transaction means:
- * give the transaction up with store_rollback(). ERR_STORAGE_FULL  the disk or quota is full
- * ERR_DATABASE  anything else
+ * give the transaction up with store_rollback(). What is wrong with a row that is new may be
+ * said by a later call of the transaction, by its commit at the latest. ERR_STORAGE_FULL  the
+ * disk or quota is full ERR_DATABASE  anything else
  *
  * Contract suite: tests/contract/test_store.c, run against each backend.
  */

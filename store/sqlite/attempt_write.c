@@ -3,6 +3,7 @@
 
 #include "store/sqlite/event_write.h"
 #include "store/sqlite/job_row.h"
+#include "store/sqlite/row_queue.h"
 #include "store/sqlite/sq.h"
 
 #define FINISH_SET                                                                             \
@@ -23,18 +24,23 @@ static const char RETRY[] =
     " scheduled_at_us = ?4, updated_at_us = ?5, reason = 'retry_backoff'"
     " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3 AND state = 'running'";
 
-/* VALUES: with a SELECT, which might give several rows, SQLite opens a statement journal. */
-static const char INSERT_ATTEMPT[] =
-    "INSERT INTO attempt (job_id, number, cause, exit_code, signal, pid, started_at_us,"
-    " finished_at_us, user_cpu_us, system_cpu_us, max_rss_bytes, leftovers_killed,"
-    " stdout_total_bytes, stdout_kept_bytes, stdout_spilled, stderr_total_bytes,"
-    " stderr_kept_bytes, stderr_spilled, result_kind, result_bytes, message, result,"
-    " voluntary_switches, involuntary_switches, containment, limits_enforced,"
-    " limits_by_cgroup, limits_exceeded, stdout_head_bytes, stderr_head_bytes, spawn_errno,"
-    " spawn_stage, worker_id, worker_pid)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-    " ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32,"
-    " (SELECT worker_id FROM job WHERE id = ?1), (SELECT worker_pid FROM job WHERE id = ?1))";
+/* All columns of the table, in its order: row_queue.h. */
+#define COLUMNS                                                                                \
+    "job_id, number, cause, exit_code, signal, pid, started_at_us, finished_at_us,"            \
+    " user_cpu_us, system_cpu_us, max_rss_bytes, leftovers_killed, stdout_total_bytes,"        \
+    " stdout_kept_bytes, stdout_spilled, stderr_total_bytes, stderr_kept_bytes,"               \
+    " stderr_spilled, result_kind, result_bytes, message, result, worker_id, worker_pid,"      \
+    " voluntary_switches, involuntary_switches, containment, limits_enforced,"                 \
+    " limits_by_cgroup, limits_exceeded, stdout_head_bytes, stderr_head_bytes, spawn_errno,"   \
+    " spawn_stage"
+static const char INSERT_ATTEMPTS[] =
+    "INSERT INTO attempt (" COLUMNS ") SELECT " COLUMNS " FROM jobd_new_attempts";
+static const struct row_queue_conf NEW_ATTEMPTS = {
+    .name = "jobd_new_attempts",
+    .table = "attempt",
+    .columns = COLUMNS,
+    .insert = INSERT_ATTEMPTS,
+};
 static const char INSERT_OUTPUT[] =
     "INSERT INTO attempt_output (job_id, number, kind, bytes) VALUES (?1, ?2, ?3, ?4)";
 
@@ -84,11 +90,16 @@ static int end_attempt(struct sq *sq, const char *sql, const struct outcome *o, 
     return sq_change(sq, s, change, e);
 }
 
-static void bind_capture(struct stmt *s, int parameter, const struct capture *c)
+int sq_attempt_queue_init(struct sq *sq, struct errinfo *e)
 {
-    stmt_i64(s, parameter, c->total_bytes);
-    stmt_i64(s, parameter + 1, c->kept_bytes);
-    stmt_i64(s, parameter + 2, c->spilled);
+    return row_queue_new(sq->db, &NEW_ATTEMPTS, &sq->new_attempts, e);
+}
+
+static void queue_capture(struct row_queue *q, const struct capture *c)
+{
+    row_i64(q, c->total_bytes);
+    row_i64(q, c->kept_bytes);
+    row_i64(q, c->spilled);
 }
 
 static bool result_is_inline(const struct outcome *o)
@@ -96,51 +107,48 @@ static bool result_is_inline(const struct outcome *o)
     return o->result_kind == RESULT_JSON && o->result_len <= ATTEMPT_RESULT_INLINE_MAX;
 }
 
-static void bind_details(struct stmt *s, const struct outcome *o)
+static void queue_details(struct row_queue *q, const struct outcome *o)
 {
-    stmt_i64(s, 23, o->voluntary_switches);
-    stmt_i64(s, 24, o->involuntary_switches);
-    stmt_i64(s, 25, o->containment);
-    stmt_i64(s, 26, o->limits_enforced);
-    stmt_i64(s, 27, o->limits_by_cgroup);
-    stmt_i64(s, 28, o->limits_exceeded);
-    stmt_i64(s, 29, o->captures[STREAM_STDOUT].head_bytes);
-    stmt_i64(s, 30, o->captures[STREAM_STDERR].head_bytes);
-    stmt_i64(s, 31, o->spawn_errno);
-    stmt_text(s, 32, o->spawn_stage);
+    row_i64(q, o->voluntary_switches);
+    row_i64(q, o->involuntary_switches);
+    row_i64(q, o->containment);
+    row_i64(q, o->limits_enforced);
+    row_i64(q, o->limits_by_cgroup);
+    row_i64(q, o->limits_exceeded);
+    row_i64(q, o->captures[STREAM_STDOUT].head_bytes);
+    row_i64(q, o->captures[STREAM_STDERR].head_bytes);
+    row_i64(q, o->spawn_errno);
+    row_text(q, o->spawn_stage);
 }
 
-static int insert_attempt(struct sq *sq, const struct outcome *o, struct errinfo *e)
+static int queue_attempt(struct row_queue *q, const struct outcome *o, struct sq_owner owner,
+                         struct errinfo *e)
 {
-    AUTO(stmt) struct stmt *s = NULL;
-    int r;
-
-    r = stmt_get(sq->db, INSERT_ATTEMPT, &s, e);
-    if (r < 0)
-        return r;
-    stmt_i64(s, 1, uuid7_key(o->job_id));
-    stmt_i64(s, 2, o->attempt);
-    stmt_text(s, 3, cause_meta(o->cause)->slug);
-    stmt_i64(s, 4, o->exit_code);
-    stmt_i64(s, 5, o->signal);
-    stmt_i64(s, 6, o->pid);
-    stmt_i64(s, 7, o->started_at_us);
-    stmt_i64(s, 8, o->finished_at_us);
-    stmt_i64(s, 9, o->user_cpu_us);
-    stmt_i64(s, 10, o->system_cpu_us);
-    stmt_i64(s, 11, o->max_rss_bytes);
-    stmt_i64(s, 12, o->leftovers_killed);
-    bind_capture(s, 13, &o->captures[STREAM_STDOUT]);
-    bind_capture(s, 16, &o->captures[STREAM_STDERR]);
-    stmt_i64(s, 19, o->result_kind);
-    stmt_i64(s, 20, o->result_kind == RESULT_JSON ? (int64_t)o->result_len : 0);
-    stmt_text(s, 21, o->message);
+    row_i64(q, uuid7_key(o->job_id));
+    row_i64(q, o->attempt);
+    row_text(q, cause_meta(o->cause)->slug);
+    row_i64(q, o->exit_code);
+    row_i64(q, o->signal);
+    row_i64(q, o->pid);
+    row_i64(q, o->started_at_us);
+    row_i64(q, o->finished_at_us);
+    row_i64(q, o->user_cpu_us);
+    row_i64(q, o->system_cpu_us);
+    row_i64(q, o->max_rss_bytes);
+    row_i64(q, o->leftovers_killed);
+    queue_capture(q, &o->captures[STREAM_STDOUT]);
+    queue_capture(q, &o->captures[STREAM_STDERR]);
+    row_i64(q, o->result_kind);
+    row_i64(q, o->result_kind == RESULT_JSON ? (int64_t)o->result_len : 0);
+    row_text(q, o->message);
     if (result_is_inline(o))
-        stmt_text_len(s, 22, o->result, o->result_len);
+        row_text_len(q, o->result, o->result_len);
     else
-        stmt_text(s, 22, NULL);
-    bind_details(s, o);
-    return stmt_change(s, e);
+        row_null(q);
+    row_i64(q, owner.worker_id);
+    row_i64(q, owner.worker_pid);
+    queue_details(q, o);
+    return row_end(q, e);
 }
 
 static int insert_output(struct sq *sq, const struct outcome *o, const char *kind,
@@ -176,12 +184,12 @@ static int insert_captures(struct sq *sq, const struct outcome *o, struct errinf
     return 0;
 }
 
-/* The row and what goes beside it. */
+/* The row and what goes beside it, after the change of the job's own row. */
 static int record_attempt(struct sq *sq, const struct outcome *o, struct errinfo *e)
 {
     int r;
 
-    r = insert_attempt(sq, o, e);
+    r = queue_attempt(sq->new_attempts, o, sq_changed_owner(sq), e);
     if (r < 0)
         return r;
     r = insert_captures(sq, o, e);

@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "store/sqlite/row_queue.h"
 #include "store/sqlite/stmt.h"
 
 #define BUSY_TIMEOUT_MS 5000
@@ -183,6 +184,7 @@ struct db *db_free(struct db *db)
         return NULL;
     stmt_cache_clear(db);
     (void)sqlite3_close(db->handle); /* fails only while a statement lives */
+    row_queues_free(db);
     free(db);
     return NULL;
 }

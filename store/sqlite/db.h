@@ -15,7 +15,9 @@
 #include "store/store.h"
 
 #define DB_STATEMENTS_MAX 512 /* slots of the statement cache: a power of two */
+#define DB_QUEUES_MAX     2
 
+struct row_queue;
 struct stmt;
 
 struct db {
@@ -24,6 +26,10 @@ struct db {
     unsigned statement_count;
     const char *tenant; /* of a reader: whose jobs it finds by their ids; NULL: all. Borrowed */
     bool broken;        /* a write failed: nothing more is done until the rollback */
+    struct row_queue *queues[DB_QUEUES_MAX]; /* row_queue.h; each has a bit in what follows */
+    size_t queue_count;
+    unsigned waiting; /* they have rows that are not inserted */
+    unsigned named;   /* their tables are named by the statement that is prepared */
 };
 
 /* The file of a data directory: a heap string that the caller frees. */

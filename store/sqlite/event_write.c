@@ -30,6 +30,7 @@ const char SQ_REASON_OF_THE_JOB[] = "";
 struct sq_changed {
     struct event before; /* its texts lie below */
     struct uuid7 batch;  /* zero: none */
+    struct sq_owner owner;
     char queue[TEXT_MAX_BYTES];
     char function[TEXT_MAX_BYTES];
     char tenant[TEXT_MAX_BYTES];
@@ -50,6 +51,8 @@ enum {
     ARG_REASON,
     ARG_BATCH,
     ARG_BATCH_RAND,
+    ARG_WORKER_ID,
+    ARG_WORKER_PID,
     ARG_MAX_
 };
 
@@ -86,6 +89,8 @@ static void on_change(sqlite3_context *context, int count, sqlite3_value **args)
         .tenant = tenant ? tenant : "",
         .reason = copy_text(args[ARG_REASON], c->reason),
     };
+    c->owner = (struct sq_owner){ .worker_id = sqlite3_value_int64(args[ARG_WORKER_ID]),
+                                  .worker_pid = sqlite3_value_int(args[ARG_WORKER_PID]) };
     c->batch = (struct uuid7){ 0 };
     if (sqlite3_value_type(args[ARG_BATCH]) != SQLITE_NULL)
         c->batch = uuid7_from_parts(sqlite3_value_int64(args[ARG_BATCH]),
@@ -165,6 +170,11 @@ int sq_change(struct sq *sq, struct stmt *s, const struct sq_change *change, str
 int64_t sq_finished_version(const struct store *st)
 {
     return ((const struct sq *)st)->changed->before.version + 1;
+}
+
+struct sq_owner sq_changed_owner(const struct sq *sq)
+{
+    return sq->changed->owner;
 }
 
 /* -- forgetting -----------------------------------------------------------------------------

@@ -15,7 +15,7 @@
 #define CHANGE                                                                                 \
     "version = version + 1,"                                                                   \
     " change_seq = jobd_change(id, id_rand, state, version, change_seq, attempt, queue,"       \
-    " function, tenant, reason, batch_key, batch_rand)"
+    " function, tenant, reason, batch_key, batch_rand, worker_id, worker_pid)"
 
 /* For sq_change.state: the row keeps the state that it has. */
 #define SQ_STATE_AS_IT_IS JOB_STATE_MAX_
@@ -44,6 +44,13 @@ static inline int64_t sq_next_seq(const struct sq *sq)
 /* Step a statement with CHANGE that changes one row at most, and add its event. ERR_NOT_FOUND:
  * it has changed none (expected: no text). */
 int sq_change(struct sq *sq, struct stmt *s, const struct sq_change *change, struct errinfo *e);
+
+/* The worker in the row that sq_change() has changed last, as it was. */
+struct sq_owner {
+    int64_t worker_id;
+    int worker_pid;
+};
+struct sq_owner sq_changed_owner(const struct sq *sq);
 
 /* Add an event whose row the caller has written, with sq_next_seq() as its change_seq: all but
  * seq is the caller's. */

@@ -7,21 +7,32 @@
 #include "store/sqlite/event_write.h"
 #include "store/sqlite/job_labels.h"
 #include "store/sqlite/job_row.h"
+#include "store/sqlite/row_queue.h"
 #include "store/sqlite/sq.h"
 
 #define CANCEL_REASON "user" /* when none is given */
 
+/* All columns of the table up to the last that a new row sets, in its order: row_queue.h. */
 static const char INSERT[] =
     "INSERT INTO job (id, id_rand, state, version, change_seq, priority, attempt, releases,"
     " worker_id, worker_pid, queued_at_us, started_at_us, progress_ppm, progress_at_us,"
-    " finished_at_us, updated_at_us,"
-    " cancel_requested_at_us, scheduled_at_us, created_at_us, timeout_us, grace_us, pool, "
-    "queue,"
-    " function, name, reason, payload, tenant, created_by, ttl_us, batch_key, batch_rand,"
-    " array_index)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?26, ?27, ?8, ?28, -1, 0, 0, ?9, 0, ?10, ?11, ?12,"
-    " ?13, ?14, ?15,"
-    " ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)";
+    " finished_at_us, updated_at_us, cancel_requested_at_us, scheduled_at_us, created_at_us,"
+    " timeout_us, grace_us, pool, queue, function, name, reason, progress_message, payload,"
+    " tenant, created_by, ttl_us, expires_at_us, batch_key, batch_rand, array_index)"
+    " SELECT id, id_rand, state, version, change_seq, priority, attempt, 0, worker_id,"
+    " worker_pid, queued_at_us, started_at_us, -1, 0, 0, updated_at_us, 0, scheduled_at_us,"
+    " created_at_us, timeout_us, grace_us, pool, queue, function, name, reason, NULL, payload,"
+    " tenant, created_by, ttl_us, 0, batch_key, batch_rand, array_index FROM jobd_new_jobs";
+static const struct row_queue_conf NEW_JOBS = {
+    .name = "jobd_new_jobs",
+    .table = "job",
+    .columns =
+        "id, id_rand, state, version, change_seq, priority, attempt, worker_id,"
+        " worker_pid, queued_at_us, started_at_us, updated_at_us, scheduled_at_us,"
+        " created_at_us, timeout_us, grace_us, pool, queue, function, name, reason,"
+        " payload, tenant, created_by, ttl_us, batch_key, batch_rand, array_index",
+    .insert = INSERT,
+};
 static const char INSERT_PAYLOAD[] =
     "INSERT INTO job_payload (job_id, payload) VALUES (?1, ?2)";
 
@@ -109,49 +120,56 @@ static int insert_payload(struct sq *sq, const struct job *job, struct errinfo *
     return stmt_change(s, e);
 }
 
-static void bind_batch(struct stmt *s, const struct job *job)
+static void queue_batch(struct row_queue *q, const struct job *job)
 {
     bool member = uuid7_is_set(job->batch);
 
-    stmt_null(s, 23);
-    stmt_null(s, 24);
-    stmt_null(s, 25);
-    if (member)
-        stmt_id(s, 23, job->batch);
+    if (member) {
+        row_i64(q, uuid7_key(job->batch));
+        row_i64(q, uuid7_rand(job->batch));
+    } else {
+        row_null(q);
+        row_null(q);
+    }
     if (member && job->array_place > 0)
-        stmt_i64(s, 25, job->array_place - 1);
+        row_i64(q, job->array_place - 1);
+    else
+        row_null(q);
 }
 
-static void bind_job(struct stmt *s, const struct job *job, bool inline_payload)
+static int queue_job(struct row_queue *q, const struct job *job, bool inline_payload,
+                     struct errinfo *e)
 {
-    stmt_id(s, 1, job->id);
-    stmt_text(s, 3, job_state_name(job->state));
-    stmt_i64(s, 4, job->version);
-    stmt_i64(s, 5, job->change_seq);
-    stmt_i64(s, 6, job->priority);
-    stmt_i64(s, 7, job->attempt);
-    stmt_i64(s, 8, job->queued_at_us);
-    stmt_i64(s, 9, job->updated_at_us);
-    stmt_i64(s, 10, job->scheduled_at_us);
-    stmt_i64(s, 11, job->created_at_us);
-    stmt_i64(s, 12, job->timeout_us);
-    stmt_i64(s, 13, job->grace_us);
-    stmt_text(s, 14, job->pool);
-    stmt_text(s, 15, job->queue);
-    stmt_text(s, 16, job->function);
-    stmt_text(s, 17, job->name);
-    stmt_text(s, 18, job->reason);
-    stmt_text(s, 20, *job_tenant(job) ? job->tenant : NULL);
-    stmt_text(s, 21, job->created_by);
-    stmt_i64(s, 22, job->ttl_us);
-    bind_batch(s, job);
-    stmt_i64(s, 26, job->worker_id);
-    stmt_i64(s, 27, job->worker_pid);
-    stmt_i64(s, 28, job->started_at_us);
+    row_i64(q, uuid7_key(job->id));
+    row_i64(q, uuid7_rand(job->id));
+    row_text(q, job_state_name(job->state));
+    row_i64(q, job->version);
+    row_i64(q, job->change_seq);
+    row_i64(q, job->priority);
+    row_i64(q, job->attempt);
+    row_i64(q, job->worker_id);
+    row_i64(q, job->worker_pid);
+    row_i64(q, job->queued_at_us);
+    row_i64(q, job->started_at_us);
+    row_i64(q, job->updated_at_us);
+    row_i64(q, job->scheduled_at_us);
+    row_i64(q, job->created_at_us);
+    row_i64(q, job->timeout_us);
+    row_i64(q, job->grace_us);
+    row_text(q, job->pool);
+    row_text(q, job->queue);
+    row_text(q, job->function);
+    row_text(q, job->name);
+    row_text(q, job->reason);
     if (inline_payload)
-        stmt_text_len(s, 19, job->payload, job->payload_len);
+        row_text_len(q, job->payload, job->payload_len);
     else
-        stmt_text(s, 19, NULL);
+        row_null(q);
+    row_text(q, *job_tenant(job) ? job->tenant : NULL);
+    row_text(q, job->created_by);
+    row_i64(q, job->ttl_us);
+    queue_batch(q, job);
+    return row_end(q, e);
 }
 
 static int event_of_insert(struct sq *sq, const struct job *job, struct errinfo *e)
@@ -171,18 +189,18 @@ static int event_of_insert(struct sq *sq, const struct job *job, struct errinfo 
     return sq_event_add(sq, &ev, e);
 }
 
+int sq_job_queue_init(struct sq *sq, struct errinfo *e)
+{
+    return row_queue_new(sq->db, &NEW_JOBS, &sq->new_jobs, e);
+}
+
 /* All but its events. */
 static int insert_row(struct sq *sq, const struct job *job, struct errinfo *e)
 {
-    AUTO(stmt) struct stmt *s = NULL;
     bool inline_payload = job->payload_len <= JOB_PAYLOAD_INLINE_MAX;
     int r;
 
-    r = stmt_get(sq->db, INSERT, &s, e);
-    if (r < 0)
-        return r;
-    bind_job(s, job, inline_payload);
-    r = stmt_change(s, e);
+    r = queue_job(sq->new_jobs, job, inline_payload, e);
     if (r >= 0 && !inline_payload)
         r = insert_payload(sq, job, e);
     if (r >= 0)

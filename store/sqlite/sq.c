@@ -9,6 +9,7 @@
 #include "store/sqlite/batch_moves.h"
 #include "store/sqlite/event_write.h"
 #include "store/sqlite/migrate.h"
+#include "store/sqlite/row_queue.h"
 #include "store/sqlite/stmt.h"
 
 static const char BEGIN[] = "BEGIN IMMEDIATE";
@@ -77,6 +78,12 @@ static int set_up(struct sq *sq, const struct store_conf *conf, const char *path
     r = sq_events_init(sq, e);
     if (r < 0)
         return r;
+    r = sq_job_queue_init(sq, e);
+    if (r < 0)
+        return r;
+    r = sq_attempt_queue_init(sq, e);
+    if (r < 0)
+        return r;
     r = fd_sync_dir(conf->data_dir, e); /* the name of a new file */
     if (r < 0)
         return r;
@@ -121,6 +128,7 @@ static void sq_rollback(struct store *st)
     if (!sqlite3_get_autocommit(sq->db->handle))
         (void)stmt_run(sq->db, ROLLBACK,
                        NULL); /* fails only when SQLite has rolled back already */
+    row_queues_clear(sq->db);
     event_block_clear(&sq->events);
     sq_batch_moves_clear(sq);
     sq->ledger = sq->committed;
@@ -156,6 +164,9 @@ static int try_commit(struct sq *sq, struct errinfo *e)
 
     if (sq->db->broken)
         return err_set(e, ERR_DATABASE, "the transaction has failed before");
+    r = row_queues_insert(sq->db, ~0u, e);
+    if (r < 0)
+        return r;
     r = sq_events_flush(sq, e);
     if (r < 0)
         return r;

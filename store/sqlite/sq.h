@@ -11,6 +11,7 @@
 #include "store/sqlite/db.h"
 #include "store/sqlite/reader.h"
 
+struct row_queue;
 struct stmt;
 
 /* The counters of the ledger, kept in memory and written once in a commit. */
@@ -28,6 +29,8 @@ struct sq {
     struct sq_changed *changed;        /* event_write.c */
     struct event_block events;         /* of the open transaction, as far as not in a row yet */
     struct sq_batch_move *batch_moves; /* batch_moves.c: of the open transaction */
+    struct row_queue *new_jobs;        /* job_write.c */
+    struct row_queue *new_attempts;    /* attempt_write.c: as new_jobs */
     struct reader_pool readers;
 };
 
@@ -52,6 +55,8 @@ static inline struct db *sq_reader_db(struct store_reader *rd)
     "CASE WHEN ttl_us = 0 THEN 0 WHEN ttl_us < 0 THEN " at " ELSE " at " + ttl_us END"
 
 /* job_write.c */
+/* Once, before the first job. */
+int sq_job_queue_init(struct sq *sq, struct errinfo *e);
 /* A statement that changes one job: ?1 and ?2 are its id, ?3 the time. */
 int change_get(struct sq *sq, const char *sql, struct uuid7 id, usec_t now_us,
                struct stmt **ret_stmt, struct errinfo *e);
@@ -147,6 +152,8 @@ int sq_tombstones_forget(struct store *st, usec_t before_us, size_t max, struct 
 int sq_oldest_tombstone(struct store *st, usec_t *ret_at_us, struct errinfo *e);
 
 /* attempt_write.c */
+/* Once, before the first attempt. */
+int sq_attempt_queue_init(struct sq *sq, struct errinfo *e);
 int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
                   struct errinfo *e);
 int sq_job_retry(struct store *st, const struct outcome *o, usec_t due_at_us, usec_t now_us,

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "store/sqlite/db.h"
+#include "store/sqlite/row_queue.h"
 
 struct stmt {
     struct db *db;
@@ -14,7 +15,8 @@ struct stmt {
     const char *sql;
     uint64_t wanted; /* a bit for each parameter */
     uint64_t bound;
-    int bind_rc; /* of the first bind that failed */
+    unsigned names; /* a bit for each of db.queues whose table it names */
+    int bind_rc;    /* of the first bind that failed */
     bool in_use;
     bool stepped;
 };
@@ -36,6 +38,7 @@ static int prepare(struct db *db, const char *sql, struct stmt **ret_stmt, struc
     int count;
     int rc;
 
+    db->named = 0;
     errno = 0; /* for db_fail() */
     rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, NULL);
     if (rc != SQLITE_OK)
@@ -46,6 +49,7 @@ static int prepare(struct db *db, const char *sql, struct stmt **ret_stmt, struc
     s->db = db;
     s->handle = handle;
     s->sql = sql;
+    s->names = db->named;
     s->wanted = ((uint64_t)1 << count) - 1;
     *ret_stmt = s;
     return 0;
@@ -64,6 +68,11 @@ int stmt_get(struct db *db, const char *sql, struct stmt **ret_stmt, struct erri
         db->statement_count++;
     }
     assert(*slot && !(*slot)->in_use);
+    if (db->waiting & (*slot)->names) {
+        r = row_queues_insert(db, (*slot)->names, e);
+        if (r < 0)
+            return r;
+    }
     (*slot)->in_use = true;
     (*slot)->stepped = false;
     (*slot)->bound = 0;
