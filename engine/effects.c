@@ -71,11 +71,8 @@ static void publish_effect(struct engine *en, const struct effect *f)
 {
     switch (f->kind) {
     case EFFECT_CHANGED:
-        (void)waiters_changed(en->waiters, f->id, f->state);
-        break;
     case EFFECT_ENDED:
-        (void)waiters_ended(en->waiters, f->id, &f->end);
-        break;
+        break; /* told later */
     case EFFECT_RUN:
         publish_run(en, f);
         break;
@@ -102,6 +99,18 @@ void effects_publish(const struct effects *fs, struct engine *en)
 {
     for (size_t i = 0; i < fs->count; i++)
         publish_effect(en, &fs->items[i]);
+}
+
+void effects_tell(const struct effects *fs, struct engine *en)
+{
+    for (size_t i = 0; i < fs->count; i++) {
+        const struct effect *f = &fs->items[i];
+
+        if (f->kind == EFFECT_CHANGED)
+            (void)waiters_changed(en->waiters, f->id, f->state);
+        else if (f->kind == EFFECT_ENDED)
+            (void)waiters_ended(en->waiters, f->id, &f->end);
+    }
 }
 
 void effects_fini(struct effects *fs)

@@ -1,7 +1,7 @@
 /* engine/effects.h - what must happen once a transaction is on disk.
  *
  * A turn (engine/turn.c) collects effects while its transaction is open; they are published
- * after the commit, in their order, or thrown away with it. Belongs to the engine thread.
+ * after the commit, or thrown away with it. Belongs to the engine thread.
  */
 #ifndef JOBD_ENGINE_EFFECTS_H
 #define JOBD_ENGINE_EFFECTS_H
@@ -55,8 +55,12 @@ struct effects {
 
 /* A new one at the end, to be filled in; borrowed until the next is added. */
 struct effect *effects_add(struct effects *fs, enum effect_kind kind, struct uuid7 id);
-/* Carry them out. */
+/* Carry them out, but for those of which somebody is told. */
 void effects_publish(const struct effects *fs, struct engine *en);
+/* Wake those who wait for a job that has changed (CHANGED, ENDED). After the requests of the
+ * turn are answered: whoever was answered that a job is there, and waits for its end from then
+ * on, is told of what the same turn has done to it. */
+void effects_tell(const struct effects *fs, struct engine *en);
 void effects_fini(struct effects *fs);
 
 #endif

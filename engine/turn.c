@@ -288,10 +288,11 @@ static void turn_publish(struct turn *t)
     atomic_store_explicit(&en->change_seq, store_change_seq(en->conf.store),
                           memory_order_release);
     feed_commit(&en->feed, en->waiters, store_change_seq(en->conf.store), clock_mono_us());
-    drop_endings(en);
     links_flush(en->links);
     crash_point("turn.before_answers");
     answer_requests(t);
+    effects_tell(&t->effects, en);
+    drop_endings(en);
 }
 
 static void refuse_requests(struct turn *t, const struct errinfo *why)

@@ -130,8 +130,9 @@ static void on_ended(struct waiter *waiter, const struct job_end *end)
     http_resume(rq);
 }
 
-/* On the engine thread, right after the commit: no job can have ended since, so whoever waits
- * need not look before, and is woken once only. */
+/* On the engine thread, right after the commit, and before anybody is told what it did to jobs:
+ * whoever waits for the end of a new job from now on need not look before, and is woken once
+ * only. One that was there already may have ended long ago. */
 static void on_done(struct engine_request *request)
 {
     struct http_req *rq = request->ctx;
@@ -139,7 +140,8 @@ static void on_done(struct engine_request *request)
 
     idempotency_land(&c->idempotency);
     c->waiting.ended = on_ended;
-    if (request->result == 0 && waiting_arm(&c->waiting, rq, c->submit.job.id, false, NULL) < 0)
+    if (request->result == 0 && !c->submit.result.existing &&
+        waiting_arm(&c->waiting, rq, c->submit.job.id, false, NULL) < 0)
         c->waiting.granted_seconds = 0; /* too many wait: the preference is not applied */
     if (!c->waiting.armed)
         http_resume(rq);

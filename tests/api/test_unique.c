@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 static const char config[] =
@@ -147,6 +148,36 @@ static void the_existing_job_is_waited_for_and_shown_with_its_end(void **state)
     assert_status(&r, 200);
     assert_string_equal(api_text(&r, "id"), first);
     assert_int_equal(api_number(&r, "exit_code"), 0);
+}
+
+static void an_existing_job_that_has_ended_is_not_waited_for(void **state)
+{
+    static const char rule[] =
+        "\"unique\":{\"key\":\"over\",\"states\":[\"queued\",\"running\",\"succeeded\"],"
+        "\"on_conflict\":\"use_existing\"}";
+    const struct api *a = *state;
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+    AUTO(mem)
+    char *body =
+        mem_printf("{\"function\":\"words\",\"stdin\":\"a b\",\"name\":\"first\",%s}", rule);
+    AUTO(mem)
+    char *again = mem_printf("{\"function\":\"words\",\"stdin\":\"a b c\",%s}", rule);
+    struct api_request wait = { .path = "/v1/jobs", .headers = { "Prefer: wait=30" } };
+    char first[API_ID_SIZE];
+    usec_t began_us;
+
+    wait.body = body;
+    api_send(a, &wait, &r);
+    assert_status(&r, 200);
+    assert_string_equal(api_text(&r, "state"), "succeeded");
+    copy_id(&r, "id", first);
+    wait.body = again;
+    began_us = clock_mono_us();
+    api_send(a, &wait, &r);
+    assert_true(clock_mono_us() - began_us < 25 * USEC_PER_SEC); /* not the time it may wait */
+    assert_status(&r, 200);
+    assert_string_equal(api_text(&r, "id"), first);
+    assert_string_equal(api_text(&r, "name"), "first");
 }
 
 static void a_key_remembers_that_the_existing_job_was_the_answer(void **state)
@@ -389,6 +420,7 @@ int main(void)
         cmocka_unit_test(without_a_key_what_a_job_does_counts),
         cmocka_unit_test(the_existing_job_may_be_the_answer),
         cmocka_unit_test(the_existing_job_is_waited_for_and_shown_with_its_end),
+        cmocka_unit_test(an_existing_job_that_has_ended_is_not_waited_for),
         cmocka_unit_test(a_key_remembers_that_the_existing_job_was_the_answer),
         cmocka_unit_test(a_job_that_waits_is_replaced),
         cmocka_unit_test(a_job_that_runs_is_told_to_stop),

@@ -919,6 +919,47 @@ static void a_job_of_a_removed_function_is_rejected_not_looped(void **state)
     worker_close(&w);
 }
 
+/* As the handler does it: whoever waits for the end begins to when the submit is answered. */
+struct patient {
+    struct client client;
+    struct fixture *fx;
+    struct waiter waiter;
+};
+
+static void wait_from_now_on(struct engine_request *rq)
+{
+    struct patient *p = (struct patient *)rq;
+
+    p->waiter = (struct waiter){ .job_id = p->client.submit.job.id,
+                                 .deadline_us = clock_mono_us() + PATIENCE_US,
+                                 .wake = on_change };
+    if (waiters_add(engine_waiters(p->fx->engine), &p->waiter, NULL) < 0)
+        abort();
+}
+
+static void who_waits_is_told_what_the_turn_of_the_submit_has_done(void **state)
+{
+    struct fixture *fx = *state;
+    struct worker w = worker_connect(fx, 1, NULL);
+    struct patient p = { .client = submission(), .fx = fx };
+    struct proto_attempt before;
+
+    (void)submit(fx);
+    before = expect_run(&w);
+    send_outcome(&w, &before, CAUSE_NONE);
+    expect_ack(&w, &before); /* the worker is free now, and gets the next one at once */
+    free(p.client.submit.job.function);
+    p.client.submit.job.function = mem_str("gone");
+    (void)sem_init(&changed, 0, 0);
+    p.client.rq.done = wait_from_now_on;
+    engine_request(fx->engine, &p.client.rq);
+    while (sem_wait(&changed) != 0)
+        ;
+    assert_true(clock_mono_us() < p.waiter.deadline_us); /* by the end, not by the deadline */
+    job_fini(&p.client.submit.job);
+    worker_close(&w);
+}
+
 static void a_scheduled_job_runs_when_its_time_has_come(void **state)
 {
     struct fixture *fx = *state;
@@ -1278,6 +1319,7 @@ int main(void)
         T(a_queue_may_have_a_bound_of_its_own),
         T(a_job_is_there_for_its_tenant_only),
         T(a_job_of_a_removed_function_is_rejected_not_looped),
+        T(who_waits_is_told_what_the_turn_of_the_submit_has_done),
         T(a_scheduled_job_runs_when_its_time_has_come),
         T(a_failed_attempt_is_followed_by_another_after_its_delay),
         T(attempts_run_out),
