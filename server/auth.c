@@ -100,7 +100,8 @@ static bool is_required(void *ctx)
 {
     struct auth *a = ctx;
 
-    return !a->never && (a->required || keyring_has_keys(a->keyring));
+    /* In this order: the keyring also looks for keys that were revoked. */
+    return !a->never && (keyring_has_keys(a->keyring) || a->required);
 }
 
 static int recognize(void *ctx, struct http_req *rq, const struct principal **ret_principal,

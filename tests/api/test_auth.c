@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "tests/support/keys.h"
+#include "tests/support/sse.h"
 
 static const char config[] =
     "allow_commands: true\n"
@@ -221,6 +222,28 @@ static void a_key_that_is_revoked_is_soon_refused(void **state)
     assert_refused(a, token);
 }
 
+/* Nobody else calls meanwhile. */
+static void who_follows_a_log_with_a_key_that_is_revoked_is_cut(void **state)
+{
+    static const char job[] = "{\"command\":[\"sh\",\"-c\",\"echo : hb; sleep 300\"]}";
+    const struct api *a = *state;
+    char stays[KEYS_TOKEN_SIZE], goes[KEYS_TOKEN_SIZE], id[API_ID_SIZE], words[64], out[256];
+    AUTO_FINI(sse) struct sse log = { .token = goes };
+    AUTO_FINI(api_reply) struct api_reply r = { 0 };
+
+    (void)keys_make(a, "--scope *", stays);
+    (void)keys_make(a, "--scope logs:read", goes);
+    (void)keys_submit(a, stays, job, id);
+    sse_start(&log, a, api_job_path(id, "/logs/stdout?follow=true"));
+    sse_await_beats(&log, 1); /* what the job says looks like one */
+    (void)snprintf(words, sizeof words, "revoke %.12s", goes + 5);
+    assert_int_equal(keys_run(a, words, out, sizeof out), 0);
+    sse_await_end(&log);
+    assert_int_equal(log.status, 200);
+    keys_send(a, stays, NULL, api_job_path(id, ":cancel"), "{\"mode\":\"force\"}", &r);
+    assert_true(r.status == 200 || r.status == 202);
+}
+
 static void a_rotated_key_has_a_new_token_only(void **state)
 {
     const struct api *a = *state;
@@ -290,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_job_says_with_which_key_it_was_submitted),
         cmocka_unit_test(a_command_needs_its_own_scope),
         cmocka_unit_test(a_key_that_is_revoked_is_soon_refused),
+        cmocka_unit_test(who_follows_a_log_with_a_key_that_is_revoked_is_cut),
         cmocka_unit_test(a_rotated_key_has_a_new_token_only),
         cmocka_unit_test(the_list_shows_no_secret),
         cmocka_unit_test(keys_outlive_a_restart_and_secrets_stay_out_of_logs_and_jobs),
