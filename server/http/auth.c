@@ -80,6 +80,17 @@ bool auth_holds(const struct request *r)
     return principal_is_good(p, clock_wall_us());
 }
 
+int auth_check_again(struct request *r)
+{
+    if (auth_holds(r))
+        return 0;
+    if (r->rq.principal == &principal_anybody)
+        return err_set(&r->rs.err, ERR_UNAUTHORIZED,
+                       "meanwhile a key is needed, as Authorization: Bearer jobd_...");
+    return err_set(&r->rs.err, ERR_BAD_CREDENTIAL,
+                   "meanwhile the key was revoked, or has expired");
+}
+
 void auth_release(struct request *r)
 {
     const struct http_auth *auth = r->conf->auth;

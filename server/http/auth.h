@@ -21,6 +21,8 @@ int auth_check(struct request *r);
 void auth_challenge(struct request *r, int result);
 /* Whether what was found by auth_check() still holds, long after: for streams. */
 bool auth_holds(const struct request *r);
+/* The same for an answer that had to be waited for: returns 0 or the refusal. */
+int auth_check_again(struct request *r);
 /* Let go of r->rq.principal. */
 void auth_release(struct request *r);
 

@@ -70,6 +70,15 @@ static int answer_options(struct request *r)
     return http_reply_empty(&r->rs, MHD_HTTP_NO_CONTENT);
 }
 
+/* Who has waited is told nothing by a key that does not count any more; but what he has begun
+ * he is told the end of. */
+static int check_again(struct request *r)
+{
+    bool has_waited = r->stage == REQUEST_RUNNING;
+
+    return has_waited && r->route->method == HTTP_GET ? auth_check_again(r) : 0;
+}
+
 enum MHD_Result dispatch_run(struct request *r)
 {
     int result;
@@ -81,6 +90,9 @@ enum MHD_Result dispatch_run(struct request *r)
     for (;;) {
         http_handler handler = handler_of(r);
 
+        result = check_again(r);
+        if (result < 0)
+            return dispatch_answer(r, result);
         /* Acquire: this thread may be here because of a resume it has not seen otherwise. */
         (void)atomic_exchange_explicit(&r->phase, PHASE_RUNNING, memory_order_acq_rel);
         r->stage = REQUEST_RUNNING;
