@@ -35,7 +35,7 @@ OUTSIDE = "x-jobd-codes-outside-operations"
 PROBLEM = "application/problem+json"
 PROBLEMS = "x-jobd-problems"
 SCOPES = "x-jobd-scopes"
-SCHEME = "bearer"
+SCHEMES = ["bearer", "certificate"]
 MERGE_PATCH = "application/merge-patch+json"
 NDJSON = "application/x-ndjson"
 BODIES = ({"application/json"}, {"application/json", NDJSON}, {MERGE_PATCH})
@@ -166,9 +166,11 @@ def scope_of(operation):
     security = operation.get("security")
     if security == []:
         return "SCOPE_PUBLIC"
-    if not isinstance(security, list) or len(security) != 1 or list(security[0]) != [SCHEME]:
+    if not isinstance(security, list) or [list(way) for way in security] != [[s] for s in SCHEMES]:
         return None
-    scopes = security[0][SCHEME]
+    scopes = security[0][SCHEMES[0]]
+    if security[1][SCHEMES[1]] != scopes:
+        return None
     if not scopes:
         return "SCOPE_ANY"
     return symbol(scopes[0]) if len(scopes) == 1 else None
@@ -203,8 +205,8 @@ def check_scopes(spec):
     for _, _, op in operations(spec):
         scope = scope_of(op)
         if scope is None:
-            faults.append(f"{op['operationId']}: security must be [], or {SCHEME} with one scope"
-                          " or none")
+            faults.append(f"{op['operationId']}: security must be [], or {' and '.join(SCHEMES)} with one"
+                          " scope, the same, or none")
         elif scope not in symbols:
             faults.append(f"{op['operationId']}: its scope is not in {SCOPES}")
     return faults
