@@ -9,7 +9,7 @@
  *             subject (2 x 8 bytes, little endian), version, attempt, seq - prev_seq (0: none)
  *             what the flags name: progress_ppm, reason, queue, function, tenant
  *
- * Numbers are LEB128, signed ones in zigzag; texts end with a NUL.
+ * Numbers and texts are as in base/packed.h.
  */
 #ifndef JOBD_DOMAIN_EVENT_BLOCK_H
 #define JOBD_DOMAIN_EVENT_BLOCK_H
@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/packed.h"
 #include "domain/event.h"
 
 /* A block under construction. Zeroed is empty. */
@@ -38,9 +39,8 @@ void event_block_fini(struct event_block *b);
 
 /* A block that is being read. The texts of an event are borrowed from its bytes. */
 struct event_walk {
-    const unsigned char *at, *end;
+    struct packed in; /* broken: the bytes are no block */
     struct event last;
-    bool broken; /* the bytes are no block */
 };
 
 void event_walk_init(struct event_walk *w, const void *block, size_t len);

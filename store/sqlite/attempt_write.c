@@ -1,20 +1,22 @@
 /* The end of an attempt: what becomes of the job, and the attempt's record. */
 #include <assert.h>
 
+#include "domain/outcome_record.h"
 #include "store/sqlite/event_write.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/row_queue.h"
 #include "store/sqlite/sq.h"
 
 #define FINISH_SET                                                                             \
-    " " CHANGE ", finished_at_us = ?4, updated_at_us = ?5, expires_at_us = " EXPIRES_AT(       \
-        "?4") " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3"
+    " " CHANGE                                                                                 \
+    ", outcome = ?6, finished_at_us = ?4, updated_at_us = ?5,"                                 \
+    " expires_at_us = " EXPIRES_AT("?4") " WHERE id = ?1 AND id_rand = ?2 AND attempt = ?3"
 
 /* By the state to go to, with the states from which job_next() goes there. */
 static const char FINISH_SUCCEEDED[] =
     "UPDATE job SET state = 'succeeded'," FINISH_SET " AND state IN ('running', 'canceling')";
 static const char FINISH_FAILED[] =
-    "UPDATE job SET state = 'failed', fingerprint = ?6," FINISH_SET " AND state = 'running'";
+    "UPDATE job SET state = 'failed', fingerprint = ?7," FINISH_SET " AND state = 'running'";
 static const char FINISH_CANCELED[] =
     "UPDATE job SET state = 'canceled'," FINISH_SET " AND state = 'canceling'";
 
@@ -69,9 +71,11 @@ static enum event_kind finish_event(enum job_state to)
     }
 }
 
-/* Run one of the statements above; at_us is its ?4. ERR_NOT_FOUND: a stale outcome. */
+/* Run one of the statements above; at_us is its ?4, record (NULL: none) its ?6. ERR_NOT_FOUND:
+ * a stale outcome. */
 static int end_attempt(struct sq *sq, const char *sql, const struct outcome *o, usec_t at_us,
-                       const struct sq_change *change, struct errinfo *e)
+                       const struct buf *record, const struct sq_change *change,
+                       struct errinfo *e)
 {
     AUTO(stmt) struct stmt *s = NULL;
     int r;
@@ -83,10 +87,14 @@ static int end_attempt(struct sq *sq, const char *sql, const struct outcome *o, 
     stmt_i64(s, 3, o->attempt);
     stmt_i64(s, 4, at_us);
     stmt_i64(s, 5, change->at_us);
-    if (sql == FINISH_FAILED && o->fingerprint == 0)
+    if (record)
+        stmt_blob(s, 6, record->data, record->len);
+    else if (sql != RETRY)
         stmt_null(s, 6);
+    if (sql == FINISH_FAILED && o->fingerprint == 0)
+        stmt_null(s, 7);
     else if (sql == FINISH_FAILED)
-        stmt_i64(s, 6, o->fingerprint);
+        stmt_i64(s, 7, o->fingerprint);
     return sq_change(sq, s, change, e);
 }
 
@@ -184,6 +192,12 @@ static int insert_captures(struct sq *sq, const struct outcome *o, struct errinf
     return 0;
 }
 
+int sq_attempt_put(struct sq *sq, const struct outcome *o, struct sq_owner owner,
+                   struct errinfo *e)
+{
+    return queue_attempt(sq->new_attempts, o, owner, e);
+}
+
 /* The row and what goes beside it, after the change of the job's own row. */
 static int record_attempt(struct sq *sq, const struct outcome *o, struct errinfo *e)
 {
@@ -209,6 +223,13 @@ static const char *reason_of(const struct outcome *o, enum job_state to)
     return o->cause == CAUSE_NONE ? NULL : cause_meta(o->cause)->slug;
 }
 
+/* Whether the job's own row can tell all of it (job.outcome): no output, and a small result. */
+static bool fits_the_job(const struct outcome *o)
+{
+    return outcome_record_suits(o) &&
+           (o->result_kind != RESULT_JSON || o->result_len <= ATTEMPT_RESULT_INLINE_MAX);
+}
+
 int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
                   struct errinfo *e)
 {
@@ -219,10 +240,13 @@ int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, 
                                       .reason = reason_of(o, to) };
     int r;
 
-    r = end_attempt(sq, finish_sql(to), o, finished_at_us, &change, e);
-    if (r < 0)
-        return r;
-    return record_attempt(sq, o, e);
+    if (!fits_the_job(o)) {
+        r = end_attempt(sq, finish_sql(to), o, finished_at_us, NULL, &change, e);
+        return r < 0 ? r : record_attempt(sq, o, e);
+    }
+    buf_clear(&sq->record);
+    outcome_record_add(&sq->record, o);
+    return end_attempt(sq, finish_sql(to), o, finished_at_us, &sq->record, &change, e);
 }
 
 int sq_job_retry(struct store *st, const struct outcome *o, usec_t due_at_us, usec_t now_us,
@@ -233,7 +257,7 @@ int sq_job_retry(struct store *st, const struct outcome *o, usec_t due_at_us, us
                                       .reason = cause_meta(o->cause)->slug };
     int r;
 
-    r = end_attempt(sq, RETRY, o, due_at_us, &change, e);
+    r = end_attempt(sq, RETRY, o, due_at_us, NULL, &change, e);
     if (r < 0)
         return r;
     return record_attempt(sq, o, e);

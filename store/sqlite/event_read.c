@@ -107,7 +107,7 @@ static int gather_block(struct gathering *g, const struct store_event_query *que
         if (event_matches(&ev, &query->filter))
             keep_event(g, &ev, block, len);
     }
-    return walk.broken ? broken(e) : 1;
+    return walk.in.broken ? broken(e) : 1;
 }
 
 static int gather(struct gathering *g, struct db *db, const struct store_event_query *query,
@@ -218,7 +218,7 @@ static int find_event(struct db *db, int64_t seq, struct gathering *g, struct ev
     event_walk_init(&walk, block, len);
     while (event_walk_next(&walk, ret_event) && ret_event->seq < seq)
         ;
-    if (walk.broken)
+    if (walk.in.broken)
         return broken(e);
     if (ret_event->seq != seq)
         return 0;

@@ -46,10 +46,6 @@ static inline int64_t sq_next_seq(const struct sq *sq)
 int sq_change(struct sq *sq, struct stmt *s, const struct sq_change *change, struct errinfo *e);
 
 /* The worker in the row that sq_change() has changed last, as it was. */
-struct sq_owner {
-    int64_t worker_id;
-    int worker_pid;
-};
 struct sq_owner sq_changed_owner(const struct sq *sq);
 
 /* Add an event whose row the caller has written, with sq_next_seq() as its change_seq: all but

@@ -5,6 +5,7 @@
 #include "store/sqlite/job_labels.h"
 #include "store/sqlite/job_row.h"
 #include "store/sqlite/job_scan.h"
+#include "store/sqlite/sq.h"
 
 static const char CAUSE_OF[] = "SELECT cause FROM attempt WHERE job_id = ?1 AND number = ?2";
 
@@ -66,10 +67,15 @@ static bool is_of_group(struct stmt *s, const struct store_filter *f)
 
 static int has_cause(struct stmt *row, struct db *db, enum cause cause, struct errinfo *e)
 {
+    AUTO_FINI(outcome) struct outcome last = { 0 };
     AUTO(stmt) struct stmt *s = NULL;
+    struct sq_owner owner;
     const char *is;
     int r;
 
+    r = sq_last_outcome(db, stmt_col_i64(row, SCAN_ID), &last, &owner, e);
+    if (r != 0)
+        return r < 0 ? r : last.cause == cause;
     r = stmt_get(db, CAUSE_OF, &s, e);
     if (r < 0)
         return r;

@@ -15,6 +15,9 @@ int sq_job_get(struct store *st, struct uuid7 id, struct job *ret_job, struct er
     r = job_row_find(sq_of(st)->db, id, &job, e);
     if (r < 0)
         return r;
+    outcome_fini(&job.outcome);
+    job.outcome = (struct outcome){ 0 };
+    job.has_outcome = false;
     *ret_job = job;
     job = (struct job){ 0 };
     return 0;

@@ -10,10 +10,11 @@
 /* The row, when it may go, and what there is beside it. */
 static const char LOOK[] =
     "SELECT payload IS NULL, attempt,"
-    " EXISTS (SELECT 1 FROM attempt WHERE job_id = job.id"
-    "         AND (stdout_spilled <> 0 OR stderr_spilled <> 0)),"
+    " CASE WHEN attempt > (outcome IS NOT NULL)"
+    " THEN EXISTS (SELECT 1 FROM attempt WHERE job_id = job.id"
+    "              AND (stdout_spilled <> 0 OR stderr_spilled <> 0)) END,"
     " state, version, change_seq, tenant, queue, function, reason,"
-    " payload IS NULL OR instr(payload, '\"labels\"') > 0"
+    " payload IS NULL OR instr(payload, '\"labels\"') > 0, attempt > (outcome IS NOT NULL)"
     " FROM job WHERE id = ?1 AND id_rand = ?2 AND state IN ('succeeded', 'failed', 'canceled')";
 static const char REMOVE[] = "DELETE FROM job WHERE id = ?1";
 static const char REMOVE_PAYLOAD[] = "DELETE FROM job_payload WHERE job_id = ?1";
@@ -44,7 +45,8 @@ struct remains {
     bool payload_aside;
     bool has_files;
     bool may_have_labels;
-    struct event last; /* its texts lie below */
+    bool may_have_attempts; /* in their tables */
+    struct event last;      /* its texts lie below */
     char *tenant, *queue, *function, *reason;
 };
 
@@ -62,6 +64,7 @@ static int read_remains(struct stmt *s, struct remains *had, struct errinfo *e)
     had->payload_aside = stmt_col_int(s, 0);
     had->has_files = stmt_col_int(s, 2);
     had->may_have_labels = stmt_col_int(s, 10);
+    had->may_have_attempts = stmt_col_int(s, 11);
     had->tenant = stmt_col_copy(s, 6, NULL);
     had->queue = stmt_col_copy(s, 7, NULL);
     had->function = stmt_col_copy(s, 8, NULL);
@@ -123,9 +126,9 @@ static int remove_related(struct db *db, struct uuid7 id, const struct remains *
         r = remove_labels(db, id, e);
     if (r >= 0 && had->payload_aside)
         r = remove_rows(db, REMOVE_PAYLOAD, id, e);
-    if (r >= 0 && had->last.attempt > 0)
+    if (r >= 0 && had->may_have_attempts)
         r = remove_rows(db, REMOVE_ATTEMPTS, id, e);
-    if (r >= 0 && had->last.attempt > 0)
+    if (r >= 0 && had->may_have_attempts)
         r = remove_rows(db, REMOVE_OUTPUT, id, e);
     if (r >= 0)
         r = remove_rows(db, REMOVE_UNIQUE, id, e);

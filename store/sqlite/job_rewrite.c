@@ -15,7 +15,7 @@
 static const char REWRITE[] = REWRITE_SET REWRITE_WHERE " AND state IN ('scheduled', 'queued')";
 static const char REQUEUE[] = REWRITE_SET
     ", started_at_us = 0, finished_at_us = 0, cancel_requested_at_us = 0,"
-    " expires_at_us = 0, fingerprint = NULL" REWRITE_WHERE
+    " expires_at_us = 0, fingerprint = NULL, outcome = NULL" REWRITE_WHERE
     " AND state IN ('failed', 'canceled')";
 
 static const char PUT_PAYLOAD[] =
@@ -108,8 +108,17 @@ int sq_job_requeue(struct store *st, const struct job *job, int64_t version, use
     const struct sq_change change = { job->state == JOB_QUEUED ? EVENT_JOB_QUEUED
                                                                : EVENT_JOB_SCHEDULED,
                                       job->state, now_us, .reason = job->reason };
+    AUTO_FINI(outcome) struct outcome last = { 0 };
+    struct sq *sq = sq_of(st);
+    struct sq_owner owner;
+    int kept;
+    int r;
 
-    return rewrite(sq_of(st), REQUEUE, job, version, &change, e);
+    kept = sq_last_outcome(sq->db, uuid7_key(job->id), &last, &owner, e);
+    if (kept < 0)
+        return kept;
+    r = rewrite(sq, REQUEUE, job, version, &change, e);
+    return r == 0 && kept > 0 ? sq_attempt_put(sq, &last, owner, e) : r;
 }
 
 static int is_owned(struct sq *sq, struct uuid7 id, struct errinfo *e)

@@ -1,7 +1,10 @@
 #include "store/sqlite/job_row.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "base/text.h"
+#include "domain/outcome_record.h"
 #include "store/sqlite/attempt_row.h"
 #include "store/sqlite/tombstone.h"
 
@@ -42,6 +45,7 @@ enum {
     COL_BATCH_RAND,
     COL_ARRAY_INDEX,
     COL_FINGERPRINT,
+    COL_OUTCOME,
 };
 
 static const char FIND[] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1 AND id_rand = ?2";
@@ -70,6 +74,21 @@ int row_state(struct stmt *s, int column, enum job_state *ret_state, struct erri
     if (state < 0)
         return err_set(e, ERR_DATABASE, "a job has the state '%s'", name ? name : "NULL");
     *ret_state = (enum job_state)state;
+    return 0;
+}
+
+static int read_outcome(struct stmt *s, struct job *job, struct errinfo *e)
+{
+    size_t len;
+    const void *record = stmt_col_blob(s, COL_OUTCOME, &len);
+
+    if (!record)
+        return 0;
+    if (!outcome_record_read(record, len, &job->outcome))
+        return err_set(e, ERR_DATABASE, "a job has an outcome that is none");
+    job->outcome.job_id = job->id;
+    job->outcome.attempt = job->attempt;
+    job->has_outcome = true;
     return 0;
 }
 
@@ -114,7 +133,7 @@ int job_row_read(struct stmt *s, struct job *job, struct errinfo *e)
     if (!stmt_col_is_null(s, COL_ARRAY_INDEX))
         job->array_place = stmt_col_i64(s, COL_ARRAY_INDEX) + 1;
     job->fingerprint = stmt_col_i64(s, COL_FINGERPRINT);
-    return 0;
+    return read_outcome(s, job, e);
 }
 
 int job_row_payload(struct db *db, struct job *job, struct errinfo *e)
@@ -190,7 +209,11 @@ int job_row_outcome(struct db *db, size_t result_max_bytes, struct job *job, str
     struct outcome *o = &job->outcome;
     int r;
 
-    if (job->attempt == 0)
+    if (job->has_outcome && o->result_len > result_max_bytes) {
+        free(o->result);
+        o->result = NULL;
+    }
+    if (job->has_outcome || job->attempt == 0)
         return 0;
     r = stmt_get(db, ATTEMPT, &s, e);
     if (r < 0)

@@ -25,7 +25,7 @@
     " finished_at_us, updated_at_us, cancel_requested_at_us, scheduled_at_us, created_at_us,"  \
     " timeout_us, grace_us, pool, queue, function, name, reason, progress_message, payload,"   \
     " tenant, created_by, ttl_us, expires_at_us, batch_key, batch_rand, array_index,"          \
-    " fingerprint"
+    " fingerprint, outcome"
 
 /* The id in two columns. */
 struct uuid7 row_id(struct stmt *s, int column);
@@ -34,20 +34,20 @@ struct uuid7 row_id_or_none(struct stmt *s, int column);
 /* The state in a column; a state that no jobd has written reads as ERR_DATABASE. */
 int row_state(struct stmt *s, int column, enum job_state *ret_state, struct errinfo *e);
 
-/* Fill a zeroed job from the row under s. A payload kept aside is left NULL. On failure the job
- * is only to be ended. */
+/* Fill a zeroed job from the row under s, with its outcome when that is kept there. A payload
+ * kept aside is left NULL. On failure the job is only to be ended. */
 int job_row_read(struct stmt *s, struct job *job, struct errinfo *e);
 /* Load the payload that job_row_read() has left. */
 int job_row_payload(struct db *db, struct job *job, struct errinfo *e);
 
-/* Find a job by both parts of its id, with its payload, into a zeroed struct.
- * ERR_JOB_NOT_FOUND. */
+/* Find a job by both parts of its id, with its payload, and with its outcome when that is kept
+ * in its row, into a zeroed struct. ERR_JOB_NOT_FOUND. */
 int job_row_find(struct db *db, struct uuid7 id, struct job *job, struct errinfo *e);
 /* The same by its key, which is known to exist. */
 int job_row_find_key(struct db *db, int64_t key, struct job *job, struct errinfo *e);
 
-/* Fill in the outcome of the job's current attempt, if there is one, and its result when it has
- * at most result_max_bytes. */
+/* Fill in the outcome of the job's current attempt, if there is one and it is not there yet,
+ * and its result when it has at most result_max_bytes. */
 int job_row_outcome(struct db *db, size_t result_max_bytes, struct job *job, struct errinfo *e);
 
 /* A part of an attempt's output: a heap copy. ERR_DATABASE when it is missing. kind: "stdout",

@@ -20,12 +20,14 @@ EMBED(migration_0009, "store/migrations/0009-batch-log.sqlite.sql");
 EMBED(migration_0010, "store/migrations/0010-labels.sqlite.sql");
 EMBED(migration_0011, "store/migrations/0011-unique.sqlite.sql");
 EMBED(migration_0012, "store/migrations/0012-batch-age.sqlite.sql");
+EMBED(migration_0013, "store/migrations/0013-outcome.sqlite.sql");
 
 static const struct migration known[] = {
     { 1, migration_0001 },  { 2, migration_0002 },  { 3, migration_0003 },
     { 4, migration_0004 },  { 5, migration_0005 },  { 6, migration_0006 },
     { 7, migration_0007 },  { 8, migration_0008 },  { 9, migration_0009 },
     { 10, migration_0010 }, { 11, migration_0011 }, { 12, migration_0012 },
+    { 13, migration_0013 },
 };
 
 static const char USER_VERSION[] = "SELECT user_version FROM pragma_user_version";

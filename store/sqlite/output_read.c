@@ -9,7 +9,9 @@
 static const char CAPTURES[] =
     "SELECT stdout_total_bytes, stdout_kept_bytes, stdout_head_bytes, stdout_spilled,"
     " stderr_total_bytes, stderr_kept_bytes, stderr_head_bytes, stderr_spilled"
-    " FROM attempt WHERE job_id = ?1 AND number = ?2";
+    " FROM attempt WHERE job_id = ?1 AND number = ?2"
+    " UNION ALL SELECT 0, 0, 0, 0, 0, 0, 0, 0" /* a record in the job's row has no output */
+    " FROM job WHERE id = ?1 AND attempt = ?2 AND outcome IS NOT NULL";
 static const char EXISTS[] =
     "SELECT 1 FROM job WHERE id = ?1 AND id_rand = ?2"
     " AND (?3 IS NULL OR coalesce(tenant, '') = ?3)";

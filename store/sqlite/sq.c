@@ -27,6 +27,7 @@ static void sq_close(struct store *st)
     reader_pool_fini(&sq->readers);
     (void)db_free(sq->db);
     event_block_fini(&sq->events);
+    buf_fini(&sq->record);
     free(sq->changed);
     free(sq);
 }

@@ -31,7 +31,14 @@ struct sq {
     struct sq_batch_move *batch_moves; /* batch_moves.c: of the open transaction */
     struct row_queue *new_jobs;        /* job_write.c */
     struct row_queue *new_attempts;    /* attempt_write.c: as new_jobs */
+    struct buf record;                 /* attempt_write.c: room for one */
     struct reader_pool readers;
+};
+
+/* Who has or had an attempt. */
+struct sq_owner {
+    int64_t worker_id;
+    int worker_pid;
 };
 
 struct sq_reader {
@@ -154,12 +161,19 @@ int sq_oldest_tombstone(struct store *st, usec_t *ret_at_us, struct errinfo *e);
 /* attempt_write.c */
 /* Once, before the first attempt. */
 int sq_attempt_queue_init(struct sq *sq, struct errinfo *e);
+/* Write the row of an attempt that has left no output and no large result. */
+int sq_attempt_put(struct sq *sq, const struct outcome *o, struct sq_owner owner,
+                   struct errinfo *e);
 int sq_job_finish(struct store *st, const struct outcome *o, enum job_state to, usec_t now_us,
                   struct errinfo *e);
 int sq_job_retry(struct store *st, const struct outcome *o, usec_t due_at_us, usec_t now_us,
                  struct errinfo *e);
 
 /* attempt_read.c */
+/* The outcome of a job's last attempt, into a zeroed struct that the caller ends, and whose it
+ * was, if it is kept in the job's row. Returns 1, or 0 when it is not. */
+int sq_last_outcome(struct db *db, int64_t key, struct outcome *o, struct sq_owner *ret_owner,
+                    struct errinfo *e);
 int sq_count_attempts(struct store *st, struct uuid7 id, enum cause cause, int64_t *ret_count,
                       struct errinfo *e);
 int sq_read_attempts(struct store_reader *rd, struct uuid7 id, int number,

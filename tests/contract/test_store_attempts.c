@@ -278,6 +278,74 @@ static void every_attempt_is_kept_with_all_that_is_known_of_it(void **state)
     assert_full(&job.outcome, &second);
 }
 
+/* Its record may have been kept elsewhere than those of others. */
+static void the_attempt_that_ended_a_job_is_kept_when_that_is_tried_anew(void **state)
+{
+    struct store_fixture *f = *state;
+    struct uuid7 id = make(f, JOB_RUNNING);
+    struct outcome last = store_fixture_outcome(id, 1);
+    AUTO_FINI(job) struct job job = { 0 };
+    char why[] = "why";
+    int64_t failed;
+
+    last.cause = CAUSE_EXIT_CODE;
+    last.exit_code = 3;
+    last.message = why;
+    store_fixture_begin(f);
+    assert_int_equal(store_job_finish(f->st, &last, JOB_FAILED, f->now_us, &f->e), 0);
+    store_fixture_commit(f);
+    job = store_fixture_read(f, id);
+    job.state = JOB_QUEUED;
+    store_fixture_begin(f);
+    assert_int_equal(store_count_attempts(f->st, id, CAUSE_EXIT_CODE, &failed, &f->e), 0);
+    assert_int_equal(failed, 1);
+    assert_int_equal(store_job_requeue(f->st, &job, job.version + 1, f->now_us, &f->e),
+                     ERR_NOT_FOUND);
+    assert_int_equal(store_job_requeue(f->st, &job, job.version, f->now_us, &f->e), 0);
+    assert_int_equal(store_count_attempts(f->st, id, CAUSE_EXIT_CODE, &failed, &f->e), 0);
+    assert_int_equal(failed, 1);
+    assert_int_equal(claim(f, 42), 2);
+    last = store_fixture_outcome(id, 2);
+    assert_int_equal(store_job_finish(f->st, &last, JOB_SUCCEEDED, f->now_us, &f->e), 0);
+    store_fixture_commit(f);
+    for (int number = 0; number <= 2; number++) {
+        AUTO_FINI(attempts) struct attempts list = { 0 };
+
+        read_attempts(f, id, number, &list);
+        assert_int_equal(list.count, number == 0 ? 2 : 1);
+        for (size_t i = 0; i < list.count; i++) {
+            const struct attempt *a = &list.items[i];
+            bool first = a->number == 1;
+
+            assert_true(a->has_ended && uuid7_equal(a->outcome.job_id, id));
+            assert_int_equal(a->outcome.attempt, a->number);
+            assert_int_equal(a->outcome.exit_code, first ? 3 : 0);
+            assert_int_equal(a->worker_id, first ? 1 : 42);
+            assert_int_equal(a->worker_pid, first ? 100 : 420);
+            if (first)
+                assert_string_equal(a->outcome.message, why);
+        }
+    }
+}
+
+/* It is known to have none, and not unknown. */
+static void an_attempt_without_output_has_empty_output(void **state)
+{
+    struct store_fixture *f = *state;
+    struct uuid7 id = make(f, JOB_SUCCEEDED);
+    struct store_reader *rd = NULL;
+    struct capture c = { .total_bytes = 1 };
+
+    assert_int_equal(store_reader_get(f->st, &rd, &f->e), 0);
+    assert_int_equal(store_read_capture(rd, id, 1, STREAM_STDERR, &c, &f->e), 0);
+    assert_int_equal(c.total_bytes, 0);
+    assert_int_equal(c.kept_bytes, 0);
+    assert_null(c.data);
+    assert_int_equal(store_read_capture(rd, id, 2, STREAM_STDERR, &c, &f->e),
+                     ERR_LOG_NOT_FOUND);
+    store_reader_put(f->st, rd);
+}
+
 static void the_output_of_each_attempt_is_its_own(void **state)
 {
     struct store_fixture *f = *state;
@@ -383,6 +451,8 @@ int main(void)
         TEST(a_job_may_be_canceled_between_two_attempts),
         TEST(attempts_are_counted_by_their_cause),
         TEST(every_attempt_is_kept_with_all_that_is_known_of_it),
+        TEST(the_attempt_that_ended_a_job_is_kept_when_that_is_tried_anew),
+        TEST(an_attempt_without_output_has_empty_output),
         TEST(the_output_of_each_attempt_is_its_own),
         TEST(the_attempt_in_hand_is_among_them_and_has_not_ended),
         TEST(one_attempt_is_found_by_its_number),

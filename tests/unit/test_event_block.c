@@ -65,7 +65,7 @@ static size_t round_trip(const struct event *events, size_t count)
         assert_same(&ev, &events[i]);
     }
     assert_false(event_walk_next(&walk, &ev));
-    assert_false(walk.broken);
+    assert_false(walk.in.broken);
     len = block.bytes.len;
     event_block_fini(&block);
     return len;
@@ -148,7 +148,7 @@ static void a_damaged_block_is_told(void **state)
         event_walk_init(&walk, exact, len);
         while (event_walk_next(&walk, &ev))
             ;
-        told += walk.broken;
+        told += walk.in.broken;
         free(exact);
         free(cut);
     }

@@ -333,7 +333,8 @@ static void large_payloads_and_results_live_apart_from_their_rows(void **state)
     assert_int_equal(ask(db, "SELECT max(length(payload)) < 100 FROM job"), 1);
     assert_int_equal(ask(db, "SELECT count(*) FROM attempt_output WHERE kind = 'result'"), 1);
     assert_int_equal(ask(db, "SELECT count(*) FROM attempt WHERE result IS NOT NULL"), 0);
-    assert_true(ask(db, "SELECT count(*) FROM attempt WHERE result_bytes = 0") > 0);
+    assert_true(ask(db, "SELECT count(*) FROM job WHERE outcome IS NOT NULL") > 0);
+    assert_int_equal(ask(db, "SELECT max(length(outcome)) < 100 FROM job"), 1);
 }
 
 static int runs_of(struct db *db, const char *part)
