@@ -78,12 +78,13 @@ void cage_open(struct cage *c, struct cage_host *host, const struct limits *limi
 }
 
 /* Making and removing a group costs more than the rest of a short attempt. In one that was
- * killed once, recent kernels kill also who is born there later. */
+ * killed once, recent kernels kill also who is born there later; and one that was frozen, which
+ * a job may have the right to, stays so. */
 static bool can_be_kept(const struct cage *c)
 {
     return !c->host->has_spare && !c->leaf.killed && c->leaf.limits == 0 &&
            !want_group_limits(&c->limits) && cgroup_holds(&c->leaf.group) &&
-           cgroup_is_empty(&c->leaf.group);
+           cgroup_is_as_new(&c->leaf.group);
 }
 
 void cage_close(struct cage *c)
@@ -183,6 +184,7 @@ static int add_groups(struct cage *c, struct spawn_conf *sc, struct errinfo *e)
             sc->groups[sc->group_count++] = leaf->procs[t];
     sc->born_in_group = leaf->procs[CGROUP_V2] >= 0; /* the first of the trees */
     sc->group_dir = leaf->group.dirs[CGROUP_V2];
+    sc->was_moved = &leaf->killed; /* by somebody else */
     return 0;
 }
 

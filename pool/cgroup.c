@@ -188,15 +188,29 @@ void cgroup_kill(const struct cgroup *g)
         (void)put(g->dirs[CGROUP_V2], "cgroup.kill", "1");
 }
 
+static const char *get_events(const struct cgroup *g, char room[FILE_TEXT_SIZE])
+{
+    ssize_t n = g->events_fd < 0 ? -1 : pread(g->events_fd, room, FILE_TEXT_SIZE - 1, 0);
+
+    if (n <= 0)
+        return get(g->dirs[CGROUP_V2], "cgroup.events", room);
+    room[n] = '\0';
+    return room;
+}
+
 bool cgroup_is_empty(const struct cgroup *g)
 {
     char room[FILE_TEXT_SIZE];
-    ssize_t n = g->events_fd < 0 ? -1 : pread(g->events_fd, room, sizeof room - 1, 0);
 
-    if (n <= 0)
-        return g->dirs[CGROUP_V2] < 0 || !is_populated(g->dirs[CGROUP_V2]);
-    room[n] = '\0';
-    return !says_populated(room);
+    return g->dirs[CGROUP_V2] < 0 || !says_populated(get_events(g, room));
+}
+
+bool cgroup_is_as_new(const struct cgroup *g)
+{
+    char room[FILE_TEXT_SIZE];
+    const char *events = get_events(g, room);
+
+    return cgroup_field(events, "populated") == 0 && cgroup_field(events, "frozen") <= 0;
 }
 
 bool cgroup_await_empty(const struct cgroup *g, usec_t timeout_us)

@@ -86,6 +86,8 @@ int cgroup_open_procs(const struct cgroup *g, int ret_fds[CGROUP_TREES], struct 
 void cgroup_kill(const struct cgroup *g);
 /* Whether nobody is in it, as far as this can be known. */
 bool cgroup_is_empty(const struct cgroup *g);
+/* Whether it is there, nobody is in it, and it is not frozen. */
+bool cgroup_is_as_new(const struct cgroup *g);
 /* How many processes are in it. */
 int cgroup_count(const struct cgroup *g);
 /* Wait until it is empty or the time is over; false when somebody is left. */

@@ -48,6 +48,7 @@ struct plan {
     char **paths; /* what to try to execute, in order; NULL-terminated */
     pid_t parent;
     bool is_in_group; /* the first one */
+    bool has_run;     /* at least its first instruction */
     enum stage stage;
     int err;
 };
@@ -158,6 +159,7 @@ static CHILD_CODE int child_main(void *arg)
 {
     struct plan *p = arg;
 
+    p->has_run = true;
     p->stage = STAGE_SESSION;
     if (setsid() < 0)
         goto fail;
@@ -238,17 +240,32 @@ static void free_list(char **list)
     free(list);
 }
 
+/* Some kernels (6.18) kill whoever is born in another group than its parent's when one of the
+ * two has been killed as a whole (cgroup.kill) more often than the other, be it long ago and by
+ * somebody else. When that is so every time it is our own. */
+#define STILLBIRTHS_MAX 3
+
 /* Moving it is slow, but works where this does not. */
 static pid_t clone_into_group(struct plan *p, char *stack)
 {
+    static unsigned stillbirths; /* since the last one that lived */
     pid_t pid;
 
-    if (!p->conf->born_in_group)
+    if (!p->conf->born_in_group || stillbirths >= STILLBIRTHS_MAX)
         return -1;
     p->is_in_group = true;
     pid = clone_into(p->conf->group_dir, stack, CHILD_STACK_SIZE, child_main, p);
-    p->is_in_group = pid > 0;
-    return pid;
+    if (pid < 0 || p->has_run) {
+        stillbirths = 0;
+        p->is_in_group = pid > 0;
+        return pid;
+    }
+    stillbirths++;
+    if (p->conf->was_moved)
+        *p->conf->was_moved = true;
+    (void)waitpid(pid, NULL, 0); /* it has ended: CLONE_VFORK waited for that */
+    p->is_in_group = false;
+    return -1;
 }
 
 /* Blocked in both until the child has its own dispositions: a handler of ours must not run in

@@ -37,6 +37,7 @@ struct spawn_conf {
     size_t group_count;           /* groups that it joins */
     bool born_in_group;           /* into the first of them, where the kernel can: */
     int group_dir;                /* its directory */
+    bool *was_moved;              /* set when nobody can be born in it; NULL: nobody asks */
     bool signals_are_default;     /* in this process, all of them: nothing is to be reset */
     struct spawn_rlimit rlimits[SPAWN_RLIMITS_MAX];
     size_t rlimit_count;

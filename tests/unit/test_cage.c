@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "pool/cage.h"
 #include "pool/command.h"
@@ -156,6 +158,76 @@ static void its_group_is_its_own(void **state)
     run(lab_script("grep ^0:: /proc/self/cgroup"));
     got = lab_output(&lab, STREAM_STDOUT);
     assert_non_null(strstr(got, "/w1/a"));
+}
+
+/* Finds its group in $g, where jobs may write to it at all. */
+#define IN_ITS_GROUP                                                                           \
+    "g=$(sed -n 's/^0:://p' /proc/self/cgroup); for m in /sys/fs/cgroup/unified"               \
+    " /sys/fs/cgroup; do [ -e $m$g/cgroup.kill ] && g=$m$g && break; done; "
+
+static void assert_the_next_one_lives(void)
+{
+    struct order o = lab_script("echo alive");
+
+    o.timeout_us = PATIENCE_US;
+    run(o);
+    assert_cause(CAUSE_NONE);
+    assert_output("alive\n");
+    assert_int_equal(lab.outcome.containment, CONTAINMENT_CGROUP);
+}
+
+/* Some kernels would kill all who are born there afterwards. */
+static void a_group_that_somebody_has_killed_is_not_used_again(void **state)
+{
+    (void)state;
+    needs_groups(CGROUP_KILL);
+    run(lab_script("exit 0")); /* leaves its group to the next one */
+    for (int i = 0; i < 5; i++) {
+        run(lab_script(IN_ITS_GROUP "echo 1 >$g/cgroup.kill && exec sleep 300"));
+        if (lab.outcome.cause == CAUSE_EXIT_CODE)
+            skip(); /* there is none that it can write to */
+        assert_cause(CAUSE_SIGNAL);
+        assert_int_equal(lab.outcome.signal, SIGKILL);
+        assert_the_next_one_lives();
+    }
+}
+
+/* Whoever has left it can freeze it, and end well. */
+static void a_group_that_was_frozen_is_not_used_again(void **state)
+{
+    (void)state;
+    needs_groups(CGROUP_KILL);
+    run(lab_script(IN_ITS_GROUP
+                   "echo $$ >${g%/*/*/*}/cgroup.procs && echo 1 >$g/cgroup.freeze"));
+    if (lab.outcome.cause == CAUSE_EXIT_CODE)
+        skip();
+    assert_the_next_one_lives();
+}
+
+static bool write_to(int dir, const char *file, const char *text)
+{
+    AUTO_FINI(fd) int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
+
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* The same kernels do so when it was our own, before we came. */
+static void a_group_that_was_killed_before_jobd_came_is_as_good(void **state)
+{
+    int own = base.own.dirs[CGROUP_V2];
+    AUTO_FINI(fd) int killed = -1;
+    bool moved;
+
+    (void)state;
+    needs_groups(CGROUP_KILL);
+    if (base.moved || mkdirat(own, "killed-before", 0755) < 0)
+        skip();
+    killed = openat(own, "killed-before", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    moved = write_to(killed, "cgroup.kill", "1") && write_to(killed, "cgroup.procs", "0");
+    for (int i = 0; i < 6 && moved; i++)
+        assert_the_next_one_lives();
+    assert_true(write_to(own, "cgroup.procs", "0"));
+    assert_int_equal(unlinkat(own, "killed-before", AT_REMOVEDIR), 0);
 }
 
 /* ---- limits -------------------------------------------------------------------------------
@@ -422,6 +494,9 @@ int main(void)
         BOTH(what_is_left_is_killed_and_counted),
         BOTH(rights_are_not_gained_when_told_so),
         BOTH(its_group_is_its_own),
+        BOTH(a_group_that_somebody_has_killed_is_not_used_again),
+        BOTH(a_group_that_was_frozen_is_not_used_again),
+        BOTH(a_group_that_was_killed_before_jobd_came_is_as_good),
         BOTH(too_much_cpu_ends_it),
         BOTH(cpu_of_many_is_added_up),
         BOTH(too_much_memory_ends_it),
