@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/beneath.h"
@@ -136,10 +137,11 @@ static bool open_part(struct workdir_set *set, enum workdir_part part, int dir_f
     set->devices[part] = st.st_dev;
     set->inodes[part] = st.st_ino;
     set->changed[part] = st.st_ctim;
+    set->attributes[part] = flistxattr(set->fds[part], NULL, 0);
     return true;
 }
 
-static bool make_spare(struct workdirs *w, const char *name)
+static bool make_set(struct workdirs *w, const char *name)
 {
     struct workdir_set *set = &w->set;
 
@@ -201,7 +203,9 @@ static bool is_part_untouched(struct workdir_set *set, enum workdir_part part)
         st.st_ctim.tv_nsec == changed->tv_nsec)
         return true;
     *changed = st.st_ctim;
-    return has_entries(set->fds[part], 0);
+    /* An access list that its files would inherit is an attribute. */
+    return has_entries(set->fds[part], 0) &&
+           flistxattr(set->fds[part], NULL, 0) == set->attributes[part];
 }
 
 static bool can_be_spare(struct workdirs *w, const char *name)
@@ -213,6 +217,44 @@ static bool can_be_spare(struct workdirs *w, const char *name)
            is_ours(set, WORKDIR_ITSELF, w->work_fd, name, &st) &&
            has_entries(set->fds[WORKDIR_ITSELF], 2) && is_part_untouched(set, WORKDIR_CWD) &&
            is_part_untouched(set, WORKDIR_ARTIFACTS);
+}
+
+/* One that was kept may have lain for long, and others clean up: what is old, or is empty. */
+static bool is_still_there(const struct workdirs *w, const char *name)
+{
+    const struct workdir_set *set = &w->set;
+    int itself = set->fds[WORKDIR_ITSELF];
+    struct stat st;
+
+    return is_ours(set, WORKDIR_ITSELF, w->work_fd, name, &st) &&
+           is_ours(set, WORKDIR_CWD, itself, part_names[WORKDIR_CWD], &st) &&
+           is_ours(set, WORKDIR_ARTIFACTS, itself, part_names[WORKDIR_ARTIFACTS], &st);
+}
+
+/* The one that was kept, if it is of any use, gets this name. */
+static bool use_spare(struct workdirs *w, const char *name)
+{
+    char spare[NAME_SIZE];
+    bool kept = w->has_spare;
+
+    w->has_spare = false;
+    if (!kept || renameat(w->work_fd, spare_name(spare), w->work_fd, name) < 0)
+        return false;
+    if (is_still_there(w, name))
+        return true;
+    discard(w, name);
+    return false;
+}
+
+static int make_new(struct workdirs *w, const char *name, struct errinfo *e)
+{
+    int r;
+
+    if (make_set(w, name))
+        return 0;
+    r = err_sys(e, "make a directory in %s", w->root);
+    discard(w, name); /* a part of it */
+    return r;
 }
 
 /* An attempt begins now. */
@@ -371,23 +413,14 @@ int workdir_make(struct workdirs *w, struct uuid7 job_id, int attempt,
                  const struct inputs *inputs, struct workdir *ret_dir, const char **ret_stage,
                  struct errinfo *e)
 {
-    char name[NAME_SIZE], spare[NAME_SIZE];
+    char name[NAME_SIZE];
     int r;
 
     *ret_stage = "directory";
     (void)name_of(job_id, attempt, name);
-    (void)spare_name(spare);
-    if (!w->has_spare && !make_spare(w, spare)) {
-        r = err_sys(e, "make a directory in %s", w->root);
-        discard(w, spare); /* a part of it */
+    r = use_spare(w, name) ? 0 : make_new(w, name, e);
+    if (r < 0)
         return r;
-    }
-    w->has_spare = true;
-    if (renameat(w->work_fd, spare, w->work_fd, name) < 0) {
-        w->has_spare = false; /* somebody has taken it away */
-        return err_sys(e, "name a directory in %s", w->root);
-    }
-    w->has_spare = false;
     *ret_stage = "inputs";
     r = write_inputs(w->set.fds[WORKDIR_ITSELF], inputs, e);
     if (r < 0) {

@@ -35,6 +35,7 @@ struct workdir_set {
     dev_t devices[WORKDIR_PARTS];
     ino_t inodes[WORKDIR_PARTS];
     struct timespec changed[WORKDIR_PARTS]; /* when they were, as of when they were empty */
+    ssize_t attributes[WORKDIR_PARTS];      /* how long the list of their names is */
     bool settled; /* so long ago that a change of theirs would show in the time */
 };
 

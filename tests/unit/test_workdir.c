@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/beneath.h"
@@ -213,6 +214,61 @@ static void one_that_was_changed_is_not_used_again(void **state)
         (void)rmdir(moved);
     }
     assert_trash_goes();
+}
+
+/* Who sets an attribute may set a list of who may do what with all files that come. */
+static void one_with_another_attribute_is_not_used_again(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        struct workdir d = make();
+        struct stat first, second;
+
+        if (round)
+            let_it_settle();
+        assert_int_equal(stat(d.cwd, &first), 0);
+        if (setxattr(d.cwd, "user.jobd_test", "x", 1, 0) < 0)
+            skip(); /* this file system has none */
+        workdir_finish(&d, true, false);
+        d = make();
+        assert_int_equal(stat(d.cwd, &second), 0);
+        assert_int_not_equal(first.st_ino, second.st_ino);
+        assert_true(getxattr(d.cwd, "user.jobd_test", NULL, 0) < 0);
+        workdir_finish(&d, true, false);
+    }
+}
+
+/* By somebody who cleans up what is empty, say. */
+static void one_that_has_gone_meanwhile_is_made_anew(void **state)
+{
+    AUTO(mem) char *spare = mem_printf("%s/work/spare.%d", data_dir, getpid());
+    AUTO(mem) char *cwd = mem_printf("%s/cwd", spare);
+    AUTO(mem) char *artifacts = mem_printf("%s/artifacts", spare);
+    AUTO(mem) char *moved = mem_printf("%s/elsewhere", data_dir);
+
+    (void)state;
+    for (int what = 0; what < 7; what++) {
+        struct workdir d = make();
+
+        workdir_finish(&d, true, false);
+        assert_true(exists(cwd) && exists(artifacts));
+        if (what < 4)
+            assert_int_equal(rmdir(what % 2 ? artifacts : cwd), 0);
+        if (what == 2 || what == 3)
+            assert_int_equal(symlink("/etc", what % 2 ? artifacts : cwd), 0);
+        if (what == 4 || what == 5)
+            assert_true(rmdir(cwd) == 0 && rmdir(artifacts) == 0 && rmdir(spare) == 0);
+        if (what == 5)
+            assert_int_equal(symlink("/etc", spare), 0);
+        if (what == 6) /* another one in its place */
+            assert_true(rename(spare, moved) == 0 && mkdir(spare, 0700) == 0);
+        d = make();
+        put(d.cwd, "file", "x");
+        put(d.artifacts, "file", "x");
+        workdir_finish(&d, true, false);
+        assert_kept("/file", "x");
+        assert_trash_goes();
+    }
 }
 
 static void one_where_somebody_lives_on_is_not_used_again(void **state)
@@ -564,6 +620,8 @@ int main(void)
         TEST(an_attempt_has_fresh_directories_of_its_own),
         TEST(one_that_was_left_empty_is_used_again),
         TEST(one_that_was_changed_is_not_used_again),
+        TEST(one_with_another_attribute_is_not_used_again),
+        TEST(one_that_has_gone_meanwhile_is_made_anew),
         TEST(one_where_somebody_lives_on_is_not_used_again),
         TEST(that_of_a_dead_worker_goes_to_the_trash),
         TEST(inputs_are_there_when_it_starts),
