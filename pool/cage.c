@@ -87,16 +87,24 @@ static bool can_be_kept(const struct cage *c)
            cgroup_is_as_new(&c->leaf.group);
 }
 
+static void leaf_drop(struct cage *c)
+{
+    leaf_remove(c->host, &c->leaf);
+    leaf_none(&c->leaf);
+    c->has_leaf = false;
+    c->by_cgroup = 0;
+}
+
 void cage_close(struct cage *c)
 {
     if (!c->has_leaf)
         return;
-    if (can_be_kept(c)) {
-        c->host->spare = c->leaf;
-        c->host->has_spare = true;
-    } else {
-        leaf_remove(c->host, &c->leaf);
+    if (!can_be_kept(c)) {
+        leaf_drop(c);
+        return;
     }
+    c->host->spare = c->leaf;
+    c->host->has_spare = true;
     c->has_leaf = false;
 }
 
@@ -188,8 +196,8 @@ static int add_groups(struct cage *c, struct spawn_conf *sc, struct errinfo *e)
     return 0;
 }
 
-int cage_spawn(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid, const char **ret_stage,
-               struct errinfo *e)
+static int spawn_in(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid,
+                    const char **ret_stage, struct errinfo *e)
 {
     int r;
 
@@ -197,10 +205,32 @@ int cage_spawn(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid, const char
     r = add_groups(c, sc, e);
     if (r < 0)
         return r;
-    sc->signals_are_default = c->host->signals_are_default;
     add_limits(c, sc);
+    return spawn(sc, ret_pid, ret_stage, e);
+}
+
+/* Somebody may have removed the group while nobody was in it. */
+static bool leaf_is_gone(const struct cage *c, const char *stage)
+{
+    return c->has_leaf && strcmp(stage, "cgroup") == 0 && !cgroup_is_as_new(&c->leaf.group);
+}
+
+int cage_spawn(struct cage *c, struct spawn_conf *sc, pid_t *ret_pid, const char **ret_stage,
+               struct errinfo *e)
+{
+    struct spawn_conf again;
+    int r;
+
+    sc->signals_are_default = c->host->signals_are_default;
     sc->no_new_privs = c->host->no_new_privs;
-    r = spawn(sc, ret_pid, ret_stage, e);
+    again = *sc;
+    r = spawn_in(c, sc, ret_pid, ret_stage, e);
+    if (r < 0 && leaf_is_gone(c, *ret_stage)) {
+        leaf_drop(c);
+        make_leaf(c);
+        cage_mark(c);
+        r = spawn_in(c, &again, ret_pid, ret_stage, e);
+    }
     if (r == 0)
         detached_forget(c->host->detached, *ret_pid); /* it leads a session of this number */
     return r;

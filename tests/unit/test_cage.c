@@ -204,6 +204,20 @@ static void a_group_that_was_frozen_is_not_used_again(void **state)
     assert_the_next_one_lives();
 }
 
+static void a_group_that_somebody_has_removed_is_made_anew(void **state)
+{
+    (void)state;
+    needs_groups(CGROUP_KILL);
+    run(lab_script("exit 0"));
+    if (!cage_host.has_spare)
+        skip();
+    assert_int_equal(unlinkat(worker.dirs[CGROUP_V2], cage_host.spare.group.name, AT_REMOVEDIR),
+                     0);
+    assert_the_next_one_lives();
+    assert_true(cage_host.has_spare);
+    assert_the_next_one_lives();
+}
+
 static bool write_to(int dir, const char *file, const char *text)
 {
     AUTO_FINI(fd) int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
@@ -496,6 +510,7 @@ int main(void)
         BOTH(its_group_is_its_own),
         BOTH(a_group_that_somebody_has_killed_is_not_used_again),
         BOTH(a_group_that_was_frozen_is_not_used_again),
+        BOTH(a_group_that_somebody_has_removed_is_made_anew),
         BOTH(a_group_that_was_killed_before_jobd_came_is_as_good),
         BOTH(too_much_cpu_ends_it),
         BOTH(cpu_of_many_is_added_up),
