@@ -41,6 +41,7 @@ struct connection {
     struct address *address;      /* NULL: none, or none that is counted */
     void *note;                   /* see connection_note() */
     bool asked;                   /* a request of it is, or was, there as a whole */
+    bool still_sends;             /* the last one is not */
     struct connection *prev, *next;
 };
 
@@ -259,6 +260,7 @@ struct connection *connection_enter(struct connections *cs, int fd, bool plain,
     c->all = cs;
     c->fd = fd;
     c->plain = plain;
+    c->still_sends = true;
     atomic_store(&c->in_request, true); /* also for what never comes: so it is not silent */
     atomic_store(&c->deadline_us, now_us + cs->conf.header_timeout_us);
     atomic_store(&cs->last_came_us, now_us);
@@ -320,6 +322,7 @@ bool connection_awaits_head(struct connection *c, usec_t now_us)
 {
     if (!c)
         return true;
+    c->still_sends = true;
     atomic_store_explicit(&c->in_request, true, memory_order_relaxed);
     return set_deadline(c, now_us + c->all->conf.header_timeout_us);
 }
@@ -331,12 +334,18 @@ bool connection_awaits_body(struct connection *c, usec_t began_us, size_t so_far
     return !c || set_deadline(c, began_us + c->all->conf.body_timeout_us + extra_us);
 }
 
-bool connection_awaits_answer(struct connection *c)
+bool connection_awaits_answer(struct connection *c, bool whole)
 {
     if (!c)
         return true;
+    c->still_sends = !whole;
     set_asked(c);
     return set_deadline(c, NEVER);
+}
+
+bool connection_still_sends(const struct connection *c)
+{
+    return c && c->still_sends;
 }
 
 /* Within idle_timeout_us libmicrohttpd ends who is silent, so only who trickles gets here. */

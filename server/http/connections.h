@@ -61,7 +61,10 @@ void **connection_note(struct connection *c);
  * be NULL (then it has no deadlines). */
 bool connection_awaits_head(struct connection *c, usec_t now_us);
 bool connection_awaits_body(struct connection *c, usec_t began_us, size_t so_far_bytes);
-bool connection_awaits_answer(struct connection *c);
+/* whole: all of the request has come. */
+bool connection_awaits_answer(struct connection *c, bool whole);
 void connection_awaits_request(struct connection *c, usec_t now_us);
+/* Whether something of the last request may still be on its way, or anything of a first one. */
+bool connection_still_sends(const struct connection *c);
 
 #endif

@@ -15,6 +15,7 @@
 #include "server/http/chain.h"
 #include "server/http/dispatch.h"
 #include "server/http/http_loop.h"
+#include "server/http/lingering.h"
 #include "server/http/request.h"
 #include "server/http/tls.h"
 
@@ -56,6 +57,7 @@ struct http_server {
     struct router *router;
     struct connections *connections;
     struct rates *rates;
+    struct lingering *lingering;
     atomic_bool quiescing;
     atomic_uint running; /* requests between their last byte and the end of their answer */
     int drained_fd;      /* eventfd: written when running falls to 0 while quiescing */
@@ -85,19 +87,29 @@ static enum MHD_Result on_arrival(void *cls, const struct sockaddr *address, soc
     return connections_admit(d->server->connections, address) ? MHD_YES : MHD_NO;
 }
 
+/* libmicrohttpd closes the socket when this returns: another descriptor keeps it open. */
+static void linger(struct http_server *s, int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (copy >= 0)
+        lingering_take(s->lingering, copy);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
     struct http_daemon *d = cls;
     struct connections *cs = d->server->connections;
-    int fd;
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (connection_still_sends(*context))
+            linger(d->server, fd);
         connection_leave(cs, *context);
         acceptor_ended(d->server->acceptor);
         return;
     }
-    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     *context = connection_enter(
         cs, fd, !d->tls,
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
@@ -120,7 +132,7 @@ static enum MHD_Result on_head(struct http_daemon *d, struct request *r, const c
     r->stage = REQUEST_ARRIVED;
     if (!chain_admit(r, method, version))
         return connection_awaits_body(r->line, r->started_us, 0) ? MHD_YES : MHD_NO;
-    if (!connection_awaits_answer(r->line))
+    if (!connection_awaits_answer(r->line, false))
         return MHD_NO;
     atomic_fetch_add(&d->server->running, 1);
     return dispatch_answer(r, r->refusal);
@@ -152,7 +164,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
     case REQUEST_ARRIVED:
         if (*upload_data_size > 0)
             return on_body(r, upload_data, upload_data_size);
-        if (!connection_awaits_answer(r->line))
+        if (!connection_awaits_answer(r->line, true))
             return MHD_NO;
         request_end_body(r);
         atomic_fetch_add(&d->server->running, 1);
@@ -373,6 +385,8 @@ int http_server_new(const struct http_conf *conf, struct http_server **ret_serve
     if (r < 0)
         return r;
     r = watch_connections(s, e);
+    if (r == 0)
+        r = lingering_new(&(struct lingering_conf){ 0 }, &s->lingering, e);
     if (r < 0)
         return r;
     s->rates = rates_new();
@@ -433,6 +447,7 @@ struct http_server *http_server_free(struct http_server *s)
     }
     s->acceptor = acceptor_free(s->acceptor);
     s->connections = connections_free(s->connections);
+    s->lingering = lingering_free(s->lingering);
     s->rates = rates_free(s->rates);
     fd_fini(&s->drained_fd);
     free(s->daemons);

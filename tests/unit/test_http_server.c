@@ -498,16 +498,23 @@ static void wire_close(struct wire *w)
     buf_fini(&w->in);
 }
 
-static void wire_send_bytes(struct wire *w, const char *bytes, size_t len)
+/* False: the server has closed in the middle. */
+static bool wire_try_bytes(struct wire *w, const char *bytes, size_t len)
 {
     while (len > 0) {
         ssize_t n = send(w->fd, bytes, len, MSG_NOSIGNAL);
 
         if (n <= 0)
-            return; /* the server may close in the middle: the reply tells */
+            return false;
         bytes += n;
         len -= (size_t)n;
     }
+    return true;
+}
+
+static void wire_send_bytes(struct wire *w, const char *bytes, size_t len)
+{
+    (void)wire_try_bytes(w, bytes, len); /* the reply tells */
 }
 
 static void wire_send(struct wire *w, const char *text)
@@ -533,6 +540,15 @@ static bool wire_read(struct wire *w)
 static bool wire_is_closed(struct wire *w)
 {
     return w->in.len == 0 && !wire_read(w);
+}
+
+/* Closed in order, and not reset. */
+static void assert_wire_ends(struct wire *w)
+{
+    char byte;
+
+    assert_int_equal(w->in.len, 0);
+    assert_int_equal(recv(w->fd, &byte, 1, 0), 0);
 }
 
 static const char *header(const char *name)
@@ -1032,6 +1048,45 @@ static void a_refused_large_body_is_not_read(void **state)
     assert_int_equal(ask("POST /nowhere HTTP/1.1\r\n" HOST "Content-Length: 8388609\r\n\r\n"),
                      404);
     expect_header("Connection", "close");
+}
+
+/* A client may be one that reads when it has sent everything; and a gateway that cannot write
+ * any more may take that for a failure, and never read. */
+static void who_sends_what_is_refused_to_its_end_still_gets_the_answer(void **state)
+{
+    static const char part[1 << 16];
+    const size_t parts = 256; /* 16 MiB: more than is read and dropped */
+    struct wire w = wire_open();
+    char head[256];
+
+    (void)state;
+    (void)snprintf(head, sizeof head,
+                   "POST /echo HTTP/1.1\r\n" HOST JSON "Content-Length: %zu\r\n\r\n",
+                   parts * sizeof part);
+    wire_send(&w, head);
+    for (size_t i = 0; i < parts; i++)
+        assert_true(wire_try_bytes(&w, part, sizeof part));
+    wire_reply(&w, false);
+    assert_int_equal(reply.status, 413);
+    expect_problem(413, "content-too-large");
+    assert_wire_ends(&w);
+    wire_close(&w);
+}
+
+/* libmicrohttpd answers by itself, in the midst of it. */
+static void so_does_who_sends_a_head_without_end(void **state)
+{
+    static char line[] = "X-Filler: 0123456789012345678901234567890123456789\r\n";
+    struct wire w = wire_open();
+
+    (void)state;
+    wire_send(&w, "GET /text HTTP/1.1\r\n" HOST);
+    for (size_t i = 0; i < ((size_t)1 << 20) / sizeof line; i++)
+        assert_true(wire_try_bytes(&w, line, sizeof line - 1));
+    wire_reply(&w, false);
+    assert_int_equal(reply.status, 431);
+    assert_wire_ends(&w);
+    wire_close(&w);
 }
 
 static void send_chunks(struct wire *w, const char *target, size_t count)
@@ -1635,6 +1690,8 @@ int main(void)
         WITH_SERVER(a_body_must_be_json_by_its_text),
         WITH_SERVER(a_body_where_none_is_read_is_ignored),
         WITH_SERVER(a_body_too_large_is_refused_before_it_is_sent),
+        WITH_SERVER(who_sends_what_is_refused_to_its_end_still_gets_the_answer),
+        WITH_SERVER(so_does_who_sends_a_head_without_end),
         WITH_SERVER(a_body_that_fits_is_asked_for),
         WITH_SERVER(a_refused_small_body_leaves_the_connection_usable),
         WITH_SERVER(a_refused_large_body_is_not_read),
