@@ -25,13 +25,12 @@
 
 #define BUSY_TIMEOUT_MS 5000
 
-/* Readers keep no cache worth having, since every commit of the writer empties it. Nor do they
- * map the file: after each commit SQLite would unmap it, which stops all threads of the
- * process; to read the few pages of a look-up costs less. */
+/* Every commit of the writer empties the caches of readers, so they are small unless the file
+ * is large (reader.c). Nor do they map the file: after each commit SQLite would unmap it, which
+ * stops all threads of the process; to read the few pages of a look-up costs less. */
 static const char READER_PRAGMAS[] =
     "PRAGMA query_only = ON;"
     "PRAGMA mmap_size = 0;"
-    "PRAGMA cache_size = -512;"
     "PRAGMA temp_store = MEMORY;";
 
 /* The cache is a limit (32 MiB), taken only as it is needed. The log is written back every

@@ -45,6 +45,8 @@ struct sq_reader {
     struct store_reader reader; /* first, as above */
     struct db *db;
     struct sq_reader *next; /* in the pool's list of idle ones */
+    unsigned times;         /* that it was lent */
+    size_t cache;           /* reader.c: how large its cache is */
 };
 
 static inline struct sq *sq_of(struct store *st)

@@ -3,7 +3,9 @@
 #include "store/sqlite/reader.h"
 
 #include <string.h>
+#include <unistd.h>
 
+#include "base/mem.h"
 #include "store/sqlite/sq.h"
 #include "tests/support/store_fixture.h"
 
@@ -113,6 +115,38 @@ static void a_reader_opened_before_a_job_and_lent_again_sees_it(void **state)
     store_reader_put(f->st, rd);
 }
 
+static int64_t cache_kib(struct store_reader *rd)
+{
+    int64_t size = 0;
+
+    assert_int_equal(db_query_i64(sq_reader_db(rd), "PRAGMA cache_size", &size, NULL), 0);
+    return -size;
+}
+
+static void a_cache_grows_with_the_file(void **state)
+{
+    struct store_fixture *f = *state;
+    AUTO(mem) char *path = db_path(f->dir);
+    struct store_reader *rd = get_reader(f);
+    struct uuid7 id = insert(f);
+
+    assert_int_equal(cache_kib(rd), 512);
+    assert_int_equal(checkpoint(f), 0);
+    assert_int_equal(truncate(path, (off_t)400 << 20), 0); /* nothing behind its last page */
+    for (int i = 0; cache_kib(rd) == 512 && i < 10000; i++) {
+        store_reader_put(f->st, rd);
+        assert_ptr_equal(get_reader(f), rd);
+    }
+    assert_int_equal(cache_kib(rd), 8192);
+    assert_sees(f, rd, id);
+    store_reader_put(f->st, rd);
+    store_fixture_reopen(f);
+    rd = get_reader(f);
+    assert_int_equal(cache_kib(rd), 8192);
+    assert_sees(f, rd, id);
+    store_reader_put(f->st, rd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +154,7 @@ int main(void)
         TEST(a_reader_reads_on_through_checkpoints),
         TEST(a_snapshot_stays_what_it_was_while_the_writer_goes_on),
         TEST(a_reader_opened_before_a_job_and_lent_again_sees_it),
+        TEST(a_cache_grows_with_the_file),
     };
 
     return cmocka_run_group_tests_name("store/sqlite/reader", tests, NULL, NULL);
