@@ -204,28 +204,7 @@ static unsigned max_of(const struct connections *cs, const struct ip_address *ip
     return is_loopback(ip) ? 0 : conf->max / 2 + 1;
 }
 
-bool connections_admit(struct connections *cs, const struct sockaddr *address)
-{
-    struct ip_address ip;
-    struct address *entry;
-    unsigned max, count;
-
-    if (!address || !ip_from_socket(address, &ip))
-        return true;
-    max = max_of(cs, &ip);
-    if (max == 0)
-        return true;
-    (void)pthread_mutex_lock(&cs->mutex);
-    HASH_FIND(hh, cs->addresses, &ip, sizeof ip, entry);
-    count = entry ? entry->count : 0;
-    (void)pthread_mutex_unlock(&cs->mutex);
-    if (count < max)
-        return true;
-    log_debug("http.too_many_connections", LI64("connections", count));
-    return false;
-}
-
-static struct address *count_in(struct connections *cs, const struct ip_address *ip)
+static struct address *find_or_add(struct connections *cs, const struct ip_address *ip)
 {
     struct address *entry;
 
@@ -235,7 +214,6 @@ static struct address *count_in(struct connections *cs, const struct ip_address 
         entry->ip = *ip;
         HASH_ADD(hh, cs->addresses, ip, sizeof entry->ip, entry);
     }
-    entry->count++;
     return entry;
 }
 
@@ -247,27 +225,59 @@ static void count_out(struct connections *cs, struct address *entry)
     free(entry);
 }
 
+bool connections_admit(struct connections *cs, const struct sockaddr *address,
+                       struct address **ret_place)
+{
+    struct address *entry;
+    struct ip_address ip;
+    unsigned max;
+    bool room;
+
+    *ret_place = NULL;
+    if (!address || !ip_from_socket(address, &ip))
+        return true;
+    max = max_of(cs, &ip);
+    if (max == 0)
+        return true;
+    (void)pthread_mutex_lock(&cs->mutex);
+    entry = find_or_add(cs, &ip);
+    room = entry->count < max;
+    if (room)
+        entry->count++;
+    (void)pthread_mutex_unlock(&cs->mutex);
+    if (room)
+        *ret_place = entry;
+    else
+        log_debug("http.too_many_connections", LI64("connections", max));
+    return room;
+}
+
+void connections_give_up(struct connections *cs, struct address *take_place)
+{
+    (void)pthread_mutex_lock(&cs->mutex);
+    count_out(cs, take_place);
+    (void)pthread_mutex_unlock(&cs->mutex);
+}
+
 /* -- one connection -------------------------------------------------------------------------
  */
 
 struct connection *connection_enter(struct connections *cs, int fd, bool plain,
-                                    const struct sockaddr *address)
+                                    struct address *take_place)
 {
     struct connection *c = mem_new0(sizeof *c);
     usec_t now_us = clock_mono_us();
-    struct ip_address ip;
 
     c->all = cs;
     c->fd = fd;
     c->plain = plain;
     c->still_sends = true;
+    c->address = take_place;
     atomic_store(&c->in_request, true); /* also for what never comes: so it is not silent */
     atomic_store(&c->deadline_us, now_us + cs->conf.header_timeout_us);
     atomic_store(&cs->last_came_us, now_us);
     (void)atomic_fetch_add(&cs->unasked, 1);
     (void)pthread_mutex_lock(&cs->mutex);
-    if (address && ip_from_socket(address, &ip) && max_of(cs, &ip) > 0)
-        c->address = count_in(cs, &ip);
     if (!cs->list)
         (void)pthread_cond_signal(&cs->changed);
     DL_PREPEND(cs->list, c);

@@ -34,6 +34,7 @@ struct connections_conf {
     const struct trusted_proxies *exempt; /* from max_per_address; borrowed; may be NULL */
 };
 
+struct address;
 struct connections;
 struct connection;
 
@@ -43,12 +44,16 @@ int connections_new(const struct connections_conf *conf, struct connections **re
 struct connections *connections_free(struct connections *cs);
 DEFINE_AUTO(connections, struct connections)
 
-/* Whether one more of that address may come. */
-bool connections_admit(struct connections *cs, const struct sockaddr *address);
+/* Whether one more of that address may come. *ret_place is kept for it until it has come or
+ * connections_give_up() is called; NULL: that address is not counted. */
+bool connections_admit(struct connections *cs, const struct sockaddr *address,
+                       struct address **ret_place);
+/* It will not come. NULL is fine. */
+void connections_give_up(struct connections *cs, struct address *take_place);
 /* It has come; fd stays open until connection_leave(). plain: answers may be written to it as
  * they are (no TLS). */
 struct connection *connection_enter(struct connections *cs, int fd, bool plain,
-                                    const struct sockaddr *address);
+                                    struct address *take_place);
 void connection_leave(struct connections *cs, struct connection *c);
 /* Whether one that came a moment ago (CONNECTION_FRESH_US) has not asked anything yet: whoever
  * leaves should wait for it. Any thread. */

@@ -49,6 +49,7 @@ struct http_daemon {
     struct http_server *server;
     struct MHD_Daemon *mhd;
     bool tls;
+    struct address *place; /* of the connection that is being added; NULL: it is not counted */
 };
 
 struct http_server {
@@ -84,7 +85,7 @@ static enum MHD_Result on_arrival(void *cls, const struct sockaddr *address, soc
     struct http_daemon *d = cls;
 
     (void)len;
-    return connections_admit(d->server->connections, address) ? MHD_YES : MHD_NO;
+    return connections_admit(d->server->connections, address, &d->place) ? MHD_YES : MHD_NO;
 }
 
 /* libmicrohttpd closes the socket when this returns: another descriptor keeps it open. */
@@ -110,9 +111,8 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
         acceptor_ended(d->server->acceptor);
         return;
     }
-    *context = connection_enter(
-        cs, fd, !d->tls,
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    *context = connection_enter(cs, fd, !d->tls, d->place);
+    d->place = NULL;
 }
 
 /* MHD cuts the request target up later, so this is the only sight of it as it was sent. */
@@ -238,9 +238,11 @@ static size_t threads_in_use(const struct http_server *s)
 /* On the thread of one daemon. */
 static void on_refused(void *ctx)
 {
-    struct http_server *s = ctx;
+    struct http_daemon *d = ctx;
 
-    acceptor_ended(s->acceptor);
+    connections_give_up(d->server->connections, d->place);
+    d->place = NULL;
+    acceptor_ended(d->server->acceptor);
 }
 
 /* On the acceptor's thread. */
@@ -307,8 +309,7 @@ static int daemon_start(struct http_daemon *d, struct errinfo *e)
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls_options, MHD_OPTION_END);
     if (!d->mhd)
         return err_sys(e, "start the HTTP server");
-    return http_loop_new(&(struct http_loop_conf){ d->mhd, on_refused, d->server },
-                         &d->thread.loop, e);
+    return http_loop_new(&(struct http_loop_conf){ d->mhd, on_refused, d }, &d->thread.loop, e);
 }
 
 static void daemons_prepare(struct http_server *s)

@@ -1,9 +1,11 @@
 /* A server that has all the connections it may have: who comes then waits, and nobody is turned
- * away, however many come and go. */
+ * away, however many come and go. One that has all that an address may have turns away, but it
+ * never has one more. */
 #include "tests/support/test.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #define CLIENTS         8
 #define REQUESTS        150 /* of each client, every one on a connection of its own */
 #define MAX_CONNECTIONS 2
+#define MAX_PER_ADDRESS 1
 
 static struct http_server *server;
 static int listen_fd = -1;
@@ -30,7 +33,7 @@ static const struct http_route ROUTES[] = {
     { HTTP_GET, "/text", "getText", h_text, BODY_NONE, SCOPE_PUBLIC },
 };
 
-static int start(void **state)
+static int start_with(unsigned max_connections, unsigned max_per_address)
 {
     socklen_t len = sizeof address;
     struct http_conf conf = {
@@ -39,12 +42,12 @@ static int start(void **state)
         .routes = ROUTES,
         .route_count = COUNT_OF(ROUTES),
         .max_body_bytes = 1000,
-        .max_connections = MAX_CONNECTIONS,
-        .threads = 2,
+        .max_connections = max_connections,
+        .max_connections_per_address = max_per_address,
+        .threads = 4,
         .idle_timeout_us = PATIENCE_US,
     };
 
-    (void)state;
     log_set_level(LOG_ERROR);
     address = (struct sockaddr_in){ .sin_family = AF_INET,
                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -53,6 +56,18 @@ static int start(void **state)
     assert_int_equal(listen(listen_fd, 64), 0);
     assert_int_equal(getsockname(listen_fd, (struct sockaddr *)&address, &len), 0);
     return http_server_new(&conf, &server, NULL);
+}
+
+static int start_full(void **state)
+{
+    (void)state;
+    return start_with(MAX_CONNECTIONS, 0);
+}
+
+static int start_counting(void **state)
+{
+    (void)state;
+    return start_with(100, MAX_PER_ADDRESS);
 }
 
 static int stop(void **state)
@@ -104,11 +119,63 @@ static void nobody_is_turned_away(void **state)
     }
 }
 
+static atomic_int answered;       /* connections that have an answer and are still open */
+static atomic_int most;           /* of them at once */
+static atomic_uint answers, ends; /* and connections that were ended instead */
+
+static void come_and_stay(int fd)
+{
+    static const char request[] = "GET /text HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    char answer[1024];
+    int now, before;
+
+    if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1 ||
+        recv(fd, answer, sizeof answer, 0) <= 0) {
+        (void)atomic_fetch_add(&ends, 1);
+        return;
+    }
+    (void)atomic_fetch_add(&answers, 1);
+    now = atomic_fetch_add(&answered, 1) + 1;
+    before = atomic_load(&most);
+    while (before < now && !atomic_compare_exchange_weak(&most, &before, now))
+        ;
+    /* Until it is known that another one has come and was ended, or has been let in. */
+    (void)send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+    (void)recv(fd, answer, sizeof answer, 0);
+    (void)atomic_fetch_sub(&answered, 1);
+}
+
+static void *insist(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < REQUESTS; i++) {
+        AUTO_FINI(fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+            come_and_stay(fd);
+    }
+    return NULL;
+}
+
+static void an_address_never_has_one_more(void **state)
+{
+    pthread_t threads[CLIENTS];
+
+    (void)state;
+    for (size_t i = 0; i < CLIENTS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, insist, NULL), 0);
+    for (size_t i = 0; i < CLIENTS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&most), MAX_PER_ADDRESS);
+    assert_true(atomic_load(&answers) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_is_turned_away),
+        cmocka_unit_test_setup_teardown(nobody_is_turned_away, start_full, stop),
+        cmocka_unit_test_setup_teardown(an_address_never_has_one_more, start_counting, stop),
     };
 
-    return cmocka_run_group_tests_name("server/http/full", tests, start, stop);
+    return cmocka_run_group_tests_name("server/http/full", tests, NULL, NULL);
 }
