@@ -245,6 +245,69 @@ static void a_submit_of_high_priority_does_not_wait(void **state)
     assert_int_equal(need_at(fx, 0), TURN_NOW);
 }
 
+static void a_cancel_does_not_wait(void **state)
+{
+    struct fixture *fx = *state;
+    struct link *link = connect_worker(fx, 9);
+
+    end_one(fx, link, CAUSE_NONE);
+    assert_int_equal(need_at(fx, 0), TURN_LATER);
+    assert_true(inbox_doze(&fx->engine->inbox));
+    submit(fx, true, 0);
+    fx->requests[1].rq.op = ENGINE_CANCEL;
+    fx->requests[1].rq.done = on_done;
+    engine_request(fx->engine, &fx->requests[1].rq);
+    assert_false(inbox_doze(&fx->engine->inbox));
+    assert_int_equal(need_at(fx, 0), TURN_NOW);
+}
+
+/* Whoever waits in the inbox is not put off by outcomes that come one after the other. */
+static void the_wait_is_not_begun_anew_by_what_comes_later(void **state)
+{
+    struct fixture *fx = *state;
+    struct link *link = connect_worker(fx, 9);
+
+    assert_int_equal(need_at(fx, 0), TURN_NONE);
+    submit(fx, true, 0);
+    for (usec_t at_us = 0; at_us < GATHER_US; at_us += 1000) {
+        assert_int_equal(need_at(fx, at_us), TURN_LATER);
+        if (at_us < 4000)
+            end_one(fx, link, CAUSE_NONE);
+    }
+    submit(fx, true, 0);
+    assert_int_equal(need_at(fx, GATHER_US), TURN_NOW);
+}
+
+static void the_outcome_of_a_worker_that_has_gone_does_not_wait(void **state)
+{
+    struct fixture *fx = *state;
+    struct link *gone = connect_worker(fx, 9);
+
+    (void)connect_worker(fx, 9);
+    end_one(fx, gone, CAUSE_NONE);
+    assert_int_equal(need_at(fx, 0), TURN_LATER);
+    assert_int_equal(shutdown(fx->workers[0], SHUT_RDWR), 0);
+    links_read_rest(fx->engine->links);
+    links_reap(fx->engine->links);
+    assert_int_equal(need_at(fx, 0), TURN_NOW);
+}
+
+/* For a pool that nobody has: it can never be begun. */
+static void a_submit_that_nobody_can_begin_does_not_wait(void **state)
+{
+    struct fixture *fx = *state;
+    struct link *link = connect_worker(fx, 9);
+
+    end_one(fx, link, CAUSE_NONE);
+    assert_int_equal(need_at(fx, 0), TURN_LATER);
+    fx->requests[0].job.pool = mem_str("gone");
+    fx->requests[0].waits_for_end = true;
+    fx->requests[0].rq.op = ENGINE_SUBMIT;
+    fx->requests[0].rq.done = on_done;
+    engine_request(fx->engine, &fx->requests[0].rq);
+    assert_int_equal(need_at(fx, 0), TURN_NOW);
+}
+
 static void nothing_waits_when_a_worker_has_become_free_meanwhile(void **state)
 {
     struct fixture *fx = *state;
@@ -298,6 +361,10 @@ int main(void)
         TEST(a_submit_waits_with_them_when_it_is_answered_at_the_end_anyway),
         TEST(a_submit_alone_waits_no_longer),
         TEST(a_submit_of_high_priority_does_not_wait),
+        TEST(a_cancel_does_not_wait),
+        TEST(the_wait_is_not_begun_anew_by_what_comes_later),
+        TEST(the_outcome_of_a_worker_that_has_gone_does_not_wait),
+        TEST(a_submit_that_nobody_can_begin_does_not_wait),
         TEST(nothing_waits_when_a_worker_has_become_free_meanwhile),
         TEST(workers_need_not_be_heard_as_long_as_none_can_run_out),
         TEST(nothing_waits_while_jobd_drains),
