@@ -1,10 +1,12 @@
 /* Durable jobs a second through the ledger alone, without HTTP, workers and turns: what
  * ceilings/sqlite_rows does with one plain table, done by store/store.h.
  *
- *     store_rows [JOBS [PER_TRANSACTION [DIRECTORY]]]      100000 100 .
+ *     store_rows [-d | -c] [JOBS [PER_TRANSACTION [DIRECTORY]]]      100000 100 .
  *
  * Each transaction inserts, claims and finishes PER_TRANSACTION jobs: it finishes what the one
- * before it has claimed. Prints jobs a second.
+ * before it has claimed. With -d it only inserts delayed ones, with -c it inserts them as
+ * claimed; without labels. Prints jobs a second. Instructions for a job: the difference of two
+ * runs of other lengths under valgrind --tool=callgrind.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +16,12 @@
 #include "base/mem.h"
 #include "store/store.h"
 
-#define PAYLOAD                                                                                \
+#define LABELLED                                                                               \
     "{\"args\":{\"n\":1},\"labels\":{\"team\":\"bench\"},\"env\":{\"A\":\"a value of some "    \
     "length\"}}"
+#define PLAIN "{\"args\":{\"n\":1}}"
+
+enum way { WAY_QUEUED, WAY_DELAYED, WAY_CLAIMED };
 
 static struct errinfo err;
 
@@ -28,9 +33,11 @@ static void check(int r, const char *what)
     exit(1);
 }
 
-static void insert(struct store *st, struct uuid7_gen *ids)
+static struct uuid7 insert(struct store *st, struct uuid7_gen *ids, enum way way)
 {
+    const char *payload = way == WAY_QUEUED ? LABELLED : PLAIN;
     usec_t now_us = clock_wall_us();
+    struct uuid7 id;
     struct job job = { .id = uuid7_new(ids, now_us),
                        .state = JOB_QUEUED,
                        .version = 1,
@@ -38,15 +45,24 @@ static void insert(struct store *st, struct uuid7_gen *ids)
                        .function = mem_str("noop"),
                        .queue = mem_str("default"),
                        .grace_us = JOB_GRACE_DEFAULT_US,
-                       .payload = mem_str(PAYLOAD),
-                       .payload_len = strlen(PAYLOAD),
+                       .payload = mem_str(payload),
+                       .payload_len = strlen(payload),
                        .created_at_us = now_us,
                        .queued_at_us = now_us,
                        .updated_at_us = now_us,
                        .progress_ppm = -1 };
 
-    check(store_job_insert(st, &job, &err), "insert");
+    if (way == WAY_DELAYED) {
+        job.state = JOB_SCHEDULED;
+        job.scheduled_at_us = now_us + 3600 * USEC_PER_SEC;
+    }
+    if (way == WAY_CLAIMED)
+        check(store_job_insert_claimed(st, &job, 1, 100, &err), "insert");
+    else
+        check(store_job_insert(st, &job, &err), "insert");
+    id = job.id;
     job_fini(&job);
+    return id;
 }
 
 static struct uuid7 claim(struct store *st)
@@ -77,7 +93,7 @@ static void finish(struct store *st, struct uuid7 id)
 }
 
 /* Returns microseconds. */
-static usec_t measure(struct store *st, size_t jobs, size_t per_transaction)
+static usec_t measure(struct store *st, enum way way, size_t jobs, size_t per_transaction)
 {
     struct uuid7 *running = mem_array0(per_transaction, sizeof *running);
     struct uuid7_gen ids = { 0 };
@@ -92,11 +108,11 @@ static usec_t measure(struct store *st, size_t jobs, size_t per_transaction)
         for (size_t i = 0; i < running_count; i++)
             finish(st, running[i]);
         for (size_t i = 0; i < n; i++)
-            insert(st, &ids);
-        for (size_t i = 0; i < n; i++)
+            running[i] = insert(st, &ids, way);
+        for (size_t i = 0; i < n && way == WAY_QUEUED; i++)
             running[i] = claim(st);
         check(store_commit(st, &err), "commit");
-        running_count = n;
+        running_count = way == WAY_DELAYED ? 0 : n;
         inserted += n;
     }
     free(running);
@@ -115,8 +131,24 @@ static void remove_files(const char *dir)
     (void)rmdir(dir);
 }
 
+/* Takes the option away. */
+static enum way read_way(int *argc, char ***argv)
+{
+    const char *option = *argc > 1 ? (*argv)[1] : "";
+    enum way way = strcmp(option, "-d") == 0   ? WAY_DELAYED
+                   : strcmp(option, "-c") == 0 ? WAY_CLAIMED
+                                               : WAY_QUEUED;
+
+    if (way != WAY_QUEUED) {
+        (*argc)--;
+        (*argv)++;
+    }
+    return way;
+}
+
 int main(int argc, char **argv)
 {
+    enum way way = read_way(&argc, &argv);
     long long jobs = argc > 1 ? strtoll(argv[1], NULL, 10) : 100000;
     long long per_transaction = argc > 2 ? strtoll(argv[2], NULL, 10) : 100;
     struct store_conf conf = { .durability = STORE_FULL };
@@ -126,12 +158,13 @@ int main(int argc, char **argv)
 
     (void)snprintf(dir, sizeof dir, "%s/store_rows.XXXXXX", argc > 3 ? argv[3] : ".");
     if (jobs < 1 || per_transaction < 1 || !mkdtemp(dir)) {
-        (void)fprintf(stderr, "usage: store_rows [JOBS [PER_TRANSACTION [DIRECTORY]]]\n");
+        (void)fprintf(stderr,
+                      "usage: store_rows [-d | -c] [JOBS [PER_TRANSACTION [DIRECTORY]]]\n");
         return 64;
     }
     conf.data_dir = dir;
     check(store_open("sqlite", &conf, &st, &err), "open");
-    took_us = measure(st, (size_t)jobs, (size_t)per_transaction);
+    took_us = measure(st, way, (size_t)jobs, (size_t)per_transaction);
     (void)store_free(st);
     remove_files(dir);
     printf("%.0f\n", (double)jobs * 1e6 / (double)took_us);
