@@ -375,8 +375,19 @@ static bool is_at_work(const struct worker *w)
     return has_room(w) || is_busy(w);
 }
 
+/* To start a command takes a while, in which what has ended must not lie here. */
+static void tell_what_has_ended(struct worker *w)
+{
+    if (!w->sending.due)
+        return;
+    loop_cancel_task(w->loop, &w->sending);
+    send_outcomes(w);
+}
+
 static void begin(struct worker *w, struct order *take_order)
 {
+    if (!w->program)
+        tell_what_has_ended(w);
     if (begun_add(&w->begun, take_order->job_id, take_order->attempt) < 0)
         refuse(w, take_order);
     else if (w->program)

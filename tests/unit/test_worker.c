@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -355,6 +356,30 @@ static void many_orders_run_one_after_another(void **state)
         assert_int_equal(got.cause, CAUSE_NONE);
         send_ack(&o);
     }
+}
+
+/* To begin the next one takes as long as many an attempt: whoever dies meanwhile has told. */
+static void an_outcome_has_left_when_the_next_order_is_begun(void **state)
+{
+    AUTO_FINI(order) struct order first = lab_script("exit 0");
+    AUTO_FINI(order) struct order second = lab_script("exit 0");
+    AUTO_FINI(outcome) struct outcome got = { 0 };
+    struct proto_hello hello;
+    int status;
+
+    (void)state;
+    assert_int_equal(setenv("JOBD_CRASH_POINT", "worker.before_spawn:2", 1), 0);
+    crash_init();
+    assert_int_equal(unsetenv("JOBD_CRASH_POINT"), 0);
+    start_worker(NULL);
+    accept_worker(&hello);
+    send_run(&first);
+    send_run(&second);
+    assert_int_equal(waitpid(worker_pid, &status, 0), worker_pid);
+    worker_pid = 0;
+    assert_true(WIFSIGNALED(status));
+    await_outcome(&first, &got);
+    assert_int_equal(got.cause, CAUSE_NONE);
 }
 
 static void an_order_too_many_is_given_back(void **state)
@@ -972,6 +997,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_worker_says_hello_runs_an_order_and_gives_the_outcome),
         TEST(many_orders_run_one_after_another),
+        TEST(an_outcome_has_left_when_the_next_order_is_begun),
         TEST(an_order_too_many_is_given_back),
         TEST(an_order_that_comes_as_an_attempt_ends_is_not_given_back),
         TEST(only_the_attempt_that_is_meant_is_canceled),
