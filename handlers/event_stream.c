@@ -277,7 +277,8 @@ static ssize_t read_more(void *ctx, struct http_req *rq, char *block, size_t roo
         if (r == 0)
             r = wait_for_news(s, rq, &e);
         if (r < 0) {
-            log_error("events.unreadable", LSTR("reason", e.text));
+            if (r != ERR_LONG_POLLS) /* the client may come back when fewer wait */
+                log_error("events.unreadable", LSTR("reason", e.text));
             return HTTP_STREAM_BREAK;
         }
         if (r == 0)

@@ -345,7 +345,7 @@ static int start_http(struct front *f, struct errinfo *e)
         .idempotency_ttl_us = s->idempotency_ttl_us,
         .require_idempotency_key = s->require_idempotency_key,
     };
-    f->followers.max = 1 + (unsigned)(s->max_connections / 4); /* each keeps a connection */
+    f->followers.max = 1 + (unsigned)(f->connections / 4); /* each keeps a connection */
     r = config_trusted_proxies(s, &f->trusted_proxies, e);
     if (r < 0)
         return r;
