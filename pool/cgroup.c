@@ -603,6 +603,7 @@ bool cgroup_can_clone_into(const struct cgroup *base)
     struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
     struct cgroup leaf;
     long pid = -1;
+    int status = 0;
 
     if (base->dirs[CGROUP_V2] < 0)
         return false;
@@ -612,10 +613,10 @@ bool cgroup_can_clone_into(const struct cgroup *base)
         if (pid == 0)
             _exit(0);
         if (pid > 0)
-            (void)waitpid((pid_t)pid, NULL, 0);
+            (void)waitpid((pid_t)pid, &status, 0);
     }
     cgroup_leaf_remove(base, &leaf);
-    return pid > 0;
+    return pid > 0 && WIFEXITED(status); /* else it was killed as it was born: see spawn.c */
 }
 
 int cgroup_base_open(struct cgroup_base *ret_base, struct errinfo *e)
