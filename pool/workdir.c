@@ -462,6 +462,8 @@ static int take_artifacts(struct workdirs *w, int dir_fd, const char *name, stru
         return 0;
     if (from < 0)
         return err_sys(e, "open the directory of artifacts");
+    if (w->on_slow)
+        w->on_slow(w->ctx);
     (void)throw_away(dir_fd, "kept", w->trash_fd); /* a job that made one has lost it */
     r = artifacts_take(from, dir_fd, "kept", &w->bounds, &count, e);
     if (r < 0)

@@ -42,6 +42,9 @@ struct workdir_set {
 /* Of a worker; stays in place. */
 struct workdirs {
     struct loop *loop;
+    /* Files are to be brought to the disk, which may take long; NULL: nobody wants to know. */
+    void (*on_slow)(void *ctx);
+    void *ctx; /* of it */
     struct artifacts_bounds bounds;
     char root[PATHS_SIZE]; /* the data directory, absolute: jobs see it */
     int root_fd;           /* -1: not open */

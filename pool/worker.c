@@ -437,6 +437,15 @@ static void on_backlog_due(void *ctx)
     await_backlog(w, backlog_next_look_us(&w->backlog, wait_us, now_us, ended_us));
 }
 
+/* The loop will not go on for a while: others may begin what waits here. */
+static void on_slow(void *ctx)
+{
+    struct worker *w = ctx;
+
+    give_back_since(w, INT64_MAX);
+    tell_what_has_ended(w);
+}
+
 static void run(struct worker *w, struct order *take_order)
 {
     if (holds(w, take_order))
@@ -745,11 +754,15 @@ static void set_up_cage(struct worker *w)
 static int set_up_workdirs(struct worker *w, struct errinfo *e)
 {
     const struct worker_conf *conf = w->conf;
+    int r;
 
     if (conf->program)
         return 0;
     w->host.workdirs = &w->workdirs;
-    return workdirs_open(&w->workdirs, w->loop, conf->data_dir, &conf->artifacts, e);
+    r = workdirs_open(&w->workdirs, w->loop, conf->data_dir, &conf->artifacts, e);
+    w->workdirs.on_slow = on_slow;
+    w->workdirs.ctx = w;
+    return r;
 }
 
 static int watch_sigterm(struct worker *w, struct errinfo *e)

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "pool/backlog.h"
 #include "pool/paths.h"
 #include "pool/proto.h"
@@ -416,6 +417,52 @@ static void await_death_of(pid_t pid)
 
 /* It learns of the end of one attempt and of further orders in the same turn of its loop, while
  * another order waits. */
+static int fsync_at_the_gate(int fd)
+{
+    char path[TMP_SIZE + 16];
+    AUTO_FINI(fd) int gate = -1;
+    char byte;
+
+    (void)fd;
+    (void)snprintf(path, sizeof path, "%s/slow", data_dir);
+    gate = open(path, O_RDONLY | O_CLOEXEC); /* waits for the test */
+    (void)!read(gate, &byte, 1);
+    return 0;
+}
+
+/* The worker hears nothing, and begins nothing, until they are there. */
+static void what_waits_is_given_back_before_artifacts_are_brought_to_the_disk(void **state)
+{
+    AUTO_FINI(order) struct order first = gated_script("echo x >\"$JOBD_ARTIFACTS/f\"");
+    AUTO_FINI(order) struct order second = lab_script("exit 0");
+    AUTO_FINI(outcome) struct outcome returned = { 0 };
+    AUTO_FINI(outcome) struct outcome got = { 0 };
+    struct proto_hello hello;
+    char path[TMP_SIZE + 16];
+    static const char often[1000];
+    AUTO_FINI(fd) int gate = -1;
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/slow", data_dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    backlog_wait_us = PATIENCE_US;
+    sys.fsync = fsync_at_the_gate;
+    start_worker(NULL);
+    sys.fsync = fsync;
+    accept_worker(&hello);
+    send_run(&first);
+    await_any_progress();
+    send_run(&second);
+    open_gate();
+    await_outcome(&second, &returned);
+    assert_int_equal(returned.cause, CAUSE_NEVER_STARTED);
+    gate = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(write(gate, often, sizeof often), sizeof often);
+    await_outcome(&first, &got);
+    assert_int_equal(got.cause, CAUSE_NONE);
+    end_worker(); /* which writes to the disk, too */
+}
+
 static void an_order_that_comes_as_an_attempt_ends_is_not_given_back(void **state)
 {
     AUTO_FINI(order) struct order first = gated_script("exit 0");
@@ -1000,6 +1047,7 @@ int main(void)
         TEST(an_outcome_has_left_when_the_next_order_is_begun),
         TEST(an_order_too_many_is_given_back),
         TEST(an_order_that_comes_as_an_attempt_ends_is_not_given_back),
+        TEST(what_waits_is_given_back_before_artifacts_are_brought_to_the_disk),
         TEST(only_the_attempt_that_is_meant_is_canceled),
         TEST(a_worker_that_loses_the_front_comes_back_with_what_it_holds),
         TEST(an_order_that_was_sent_before_the_front_died_is_run),
